@@ -1,0 +1,5 @@
+-- secrets only for now
+create table secret (
+    name text primary key,
+    value bytea not null
+);

@@ -1,0 +1,3 @@
+//! The rules of dialogs. Pure: no I/O, no async, no clock, no SQL, no HTTP.
+
+pub mod party;
