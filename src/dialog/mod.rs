@@ -1,3 +1,16 @@
 //! The rules of dialogs. Pure: no I/O, no async, no clock, no SQL, no HTTP.
 
+pub mod create;
+pub mod events;
+pub mod hierarchy;
+pub mod html;
+pub mod input;
+pub mod limits;
+pub mod model;
 pub mod party;
+pub mod patch;
+pub mod refusal;
+pub mod update;
+pub mod validate;
+pub mod vocabulary;
+pub mod write;

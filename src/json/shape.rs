@@ -35,6 +35,12 @@ macro_rules! input_shape {
             $($(#[doc = $doc])+ pub $field: $ty,)*
         }
 
+        #[allow(dead_code, reason = "every shape names its members")]
+        impl $name {
+            /// Field names of the members, in `snake_case`.
+            pub const MEMBERS: &[&str] = &[$(stringify!($field)),*];
+        }
+
         impl Default for $name {
             fn default() -> Self {
                 Self { $($field: <$ty as $crate::json::Member>::absent(),)* }

@@ -1,0 +1,102 @@
+//! What is told to the world about a change.
+
+use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
+use uuid::Uuid;
+
+use super::model::{Activity, Dialog, Transmission};
+use super::vocabulary::{ActorType, DialogActivityType};
+use crate::clock::Ids;
+use crate::timestamp::Timestamp;
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the members are ids and copies of what the part says")]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Event {
+    /// A dialog was created.
+    DialogCreated { id: Uuid },
+    /// A dialog was changed.
+    DialogUpdated { id: Uuid },
+    /// A user opened a dialog; the id is that of the seen-log entry.
+    DialogSeen { id: Uuid },
+    /// A transmission was added.
+    TransmissionCreated { id: Uuid, transmission_id: Uuid, sender_type: ActorType },
+    /// An activity was added.
+    ActivityCreated {
+        id: Uuid,
+        activity_id: Uuid,
+        activity_type: DialogActivityType,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        extended_type: Option<String>,
+    },
+}
+
+/// The events of one change, as one row of the outbox: everything that has to be told, so that
+/// nothing is read again when it is sent.
+#[skip_serializing_none]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventBatch {
+    /// The dialog's party.
+    pub party: String,
+    /// The dialog's resource as a URN.
+    pub service_resource: String,
+    /// The dialog's process.
+    pub process: Option<String>,
+    /// The process before that.
+    pub preceding_process: Option<String>,
+    /// Whether nothing outside is told; the events only serve what follows changes inside.
+    #[serde(default)]
+    pub silent: bool,
+    /// What happened, in the order in which it is told.
+    pub events: Vec<Event>,
+    /// When it happened.
+    #[serde(skip)]
+    pub occurred_at: Option<Timestamp>,
+    /// When it may be told: not before the dialog is visible.
+    #[serde(skip)]
+    pub available_at: Option<Timestamp>,
+}
+
+impl EventBatch {
+    /// The events of one change of `dialog`.
+    #[must_use]
+    pub fn of(dialog: &Dialog, now: Timestamp, silent: bool, events: Vec<Event>) -> Self {
+        Self {
+            party: dialog.party.as_str().to_owned(),
+            service_resource: dialog.resource_urn(),
+            process: dialog.process.clone(),
+            preceding_process: dialog.preceding_process.clone(),
+            silent,
+            events,
+            occurred_at: Some(now),
+            available_at: Some(dialog.visible_from.map_or(now, |visible| visible.max(now))),
+        }
+    }
+}
+
+/// The events that added parts raise; none when the change is silent.
+pub(super) fn of_parts(
+    transmissions: &[Transmission],
+    activities: &[Activity],
+    silent: bool,
+    ids: &mut Ids,
+) -> Vec<Event> {
+    if silent {
+        return Vec::new();
+    }
+    let mut events = Vec::with_capacity(transmissions.len() + activities.len());
+    events.extend(transmissions.iter().map(|transmission| Event::TransmissionCreated {
+        id: ids.revision(),
+        transmission_id: transmission.id,
+        sender_type: transmission.body.sender.actor_type,
+    }));
+    events.extend(activities.iter().map(|activity| Event::ActivityCreated {
+        id: ids.revision(),
+        activity_id: activity.id,
+        activity_type: activity.r#type,
+        extended_type: activity.body.extended_type.clone(),
+    }));
+    events
+}

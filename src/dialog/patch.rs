@@ -1,0 +1,427 @@
+//! JSON Patch (RFC 6902) on the document that PUT takes.
+
+use serde_json::{Map, Value, json};
+
+use super::input;
+use super::limits;
+use super::model::{Attachment, ContentValue, Dialog, Localizations};
+use super::refusal::Refusal;
+use crate::json::{Failures, Json, camel_case};
+
+/// Deepest nesting of the patched document.
+const MAX_DEPTH: usize = 64;
+
+/// Lists to which a patch can only add.
+const APPEND_ONLY: [&str; 2] = ["transmissions", "activities"];
+
+/// Applies a patch to the dialog as PUT would take it, all operations or none.
+///
+/// The document has every member of [`input::UpdateDialog`], `null` and empty ones too, texts in
+/// order of their language, and no transmissions and activities: those can only be added.
+///
+/// # Errors
+/// [`Refusal::Invalid`] naming each operation that is wrong, as its position and its path.
+pub fn apply(patch: &Json, stored: &Dialog) -> Result<Json, Refusal> {
+    let mut failures = Failures::new();
+    let Some(operations) = read_operations(patch, &mut failures) else {
+        return Err(Refusal::Invalid(failures));
+    };
+    let mut document = document(stored);
+    let mut size = size_of(&document);
+    if failures.is_empty() {
+        for operation in operations {
+            if let Err(text) = operation.apply(&mut document, &mut size) {
+                // What follows may depend on what this one should have done.
+                failures.add_key(&operation.key(), text);
+                break;
+            }
+        }
+    }
+    failures.into_result().map_err(Refusal::Invalid)?;
+    Ok(Json::from(document))
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verb {
+    Add,
+    Remove,
+    Replace,
+    Move,
+    Copy,
+    Test,
+}
+
+impl Verb {
+    const ALL: [(Verb, &'static str); 6] = [
+        (Verb::Add, "add"),
+        (Verb::Remove, "remove"),
+        (Verb::Replace, "replace"),
+        (Verb::Move, "move"),
+        (Verb::Copy, "copy"),
+        (Verb::Test, "test"),
+    ];
+
+    fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(verb, _)| *verb == self).map_or("", |(_, name)| name)
+    }
+}
+
+struct Operation {
+    index: usize,
+    verb: Verb,
+    path: String,
+    from: String,
+    value: Value,
+}
+
+/// All operations, or `None` when the patch is not a list. Says of each what is wrong with it
+/// whatever the document is.
+fn read_operations(patch: &Json, failures: &mut Failures) -> Option<Vec<Operation>> {
+    let Json::List(items) = patch else {
+        failures.add_key(
+            "SerializerErrors",
+            "The body must be a JSON Patch document, a list of operations (RFC 6902).",
+        );
+        return None;
+    };
+    if items.len() > limits::PATCH_OPERATIONS {
+        failures.add_key(
+            "SerializerErrors",
+            format!(
+                "A patch must have at most {} operations; got {}.",
+                limits::PATCH_OPERATIONS,
+                items.len()
+            ),
+        );
+        return None;
+    }
+    let text = |item: &Json, name: &str| match item.member(name) {
+        Some(Json::String(text)) => Some(text.clone()),
+        _ => None,
+    };
+    let mut operations = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        let path = text(item, "path");
+        let key = format!("[{index}]{}", path.as_deref().unwrap_or_default());
+        let verb = text(item, "op").and_then(|op| {
+            Verb::ALL.iter().find(|(_, name)| name.eq_ignore_ascii_case(&op)).map(|(verb, _)| *verb)
+        });
+        let (Some(verb), Some(path)) = (verb, path) else {
+            failures.add_key(
+                &key,
+                "must be an object with op (add, remove, replace, move, copy or test) and path.",
+            );
+            continue;
+        };
+        let from = text(item, "from");
+        if matches!(verb, Verb::Move | Verb::Copy) && from.is_none() {
+            failures.add_key(&key, format!("{} needs from.", verb.name()));
+        }
+        let value = item.member("value");
+        if matches!(verb, Verb::Add | Verb::Replace | Verb::Test) && value.is_none() {
+            failures.add_key(&key, format!("{} needs value.", verb.name()));
+        }
+        let operation = Operation {
+            index,
+            verb,
+            path,
+            from: from.unwrap_or_default(),
+            value: value.map_or(Value::Null, to_value),
+        };
+        for text in operation.refused() {
+            failures.add_key(&key, text);
+        }
+        operations.push(operation);
+    }
+    Some(operations)
+}
+
+impl Operation {
+    fn key(&self) -> String {
+        format!("[{}]{}", self.index, self.path)
+    }
+
+    /// Reads from and writes to members that this operation may not touch.
+    fn refused(&self) -> Vec<String> {
+        let mut texts = Vec::new();
+        let moves = self.verb == Verb::Move;
+        let reads_from = matches!(self.verb, Verb::Move | Verb::Copy);
+        for pointer in [Some(&self.path), reads_from.then_some(&self.from)].into_iter().flatten() {
+            match tokens(pointer).as_deref() {
+                None => texts.push(format!("{pointer} is not a JSON Pointer (RFC 6901).")),
+                Some([]) => texts.push("The document as a whole cannot be patched; name a member.".into()),
+                Some([root, ..]) => {
+                    let Some(root) = known(root, &[input::UpdateDialog::MEMBERS]) else {
+                        texts.push(format!("{root} is not a member that can be patched."));
+                        continue;
+                    };
+                    let target = std::ptr::eq(pointer, &self.path);
+                    let changes = match self.verb {
+                        Verb::Replace | Verb::Remove => target,
+                        Verb::Move => moves,
+                        Verb::Add | Verb::Copy | Verb::Test => false,
+                    };
+                    if changes && APPEND_ONLY.contains(&root.as_str()) {
+                        texts.push(format!(
+                            "{root} never change: {} is not possible; add new ones to /{root}/-.",
+                            self.verb.name()
+                        ));
+                    }
+                }
+            }
+        }
+        texts
+    }
+
+    fn apply(&self, document: &mut Value, size: &mut usize) -> Result<(), String> {
+        let (path, exists) = resolve(document, &self.path)?;
+        let value = match self.verb {
+            Verb::Copy | Verb::Move => {
+                let (from, _) = resolve(document, &self.from)?;
+                let found = document.pointer(&from).ok_or_else(|| format!("There is nothing at {from}."))?;
+                bound(&path, found, size)?;
+                let name = self.verb.name();
+                json!({ "op": name, "path": path, "from": from })
+            }
+            Verb::Remove if !exists => return Ok(()),
+            Verb::Remove => json!({ "op": "remove", "path": path }),
+            // A member that is absent is one that has no value; giving it one is no mistake.
+            verb => {
+                bound(&path, &self.value, size)?;
+                let name = if verb == Verb::Replace && !exists { "add" } else { verb.name() };
+                json!({ "op": name, "path": path, "value": self.value })
+            }
+        };
+        let operation: json_patch::PatchOperation =
+            serde_json::from_value(value).map_err(|error| error.to_string())?;
+        json_patch::patch(document, &[operation]).map_err(|error| sentence(&error.kind))
+    }
+}
+
+fn sentence(kind: &json_patch::PatchErrorKind) -> String {
+    use json_patch::PatchErrorKind as Kind;
+    match kind {
+        Kind::TestFailed => "The value is another than the one tested for.".into(),
+        Kind::InvalidPointer => "There is nothing at this path.".into(),
+        Kind::InvalidFromPointer => "There is nothing at from.".into(),
+        Kind::CannotMoveInsideItself => "A value cannot be moved inside itself.".into(),
+        other => format!("The operation cannot be applied: {other}."),
+    }
+}
+
+/// Keeps the document from growing without bound: copies can double it again and again.
+fn bound(path: &str, value: &Value, size: &mut usize) -> Result<(), String> {
+    *size += size_of(value);
+    if *size > limits::BODY_BYTES {
+        return Err(format!("The patched document would be larger than {} bytes.", limits::BODY_BYTES));
+    }
+    if path.matches('/').count() + depth_of(value) > MAX_DEPTH {
+        return Err(format!("The patched document would be nested deeper than {MAX_DEPTH} levels."));
+    }
+    Ok(())
+}
+
+/// About the length of `value` as JSON.
+fn size_of(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len() + 2,
+        Value::Array(items) => 2 + items.iter().map(|item| size_of(item) + 1).sum::<usize>(),
+        Value::Object(members) => {
+            2 + members.iter().map(|(name, v)| name.len() + 4 + size_of(v)).sum::<usize>()
+        }
+        _ => 8,
+    }
+}
+
+fn depth_of(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth_of).max().unwrap_or_default(),
+        Value::Object(members) => 1 + members.values().map(depth_of).max().unwrap_or_default(),
+        _ => 0,
+    }
+}
+
+/// The tokens of a JSON Pointer.
+fn tokens(pointer: &str) -> Option<Vec<String>> {
+    if pointer.is_empty() {
+        return Some(Vec::new());
+    }
+    let token = |text: &str| {
+        let valid = text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+        valid.then(|| text.replace("~1", "/").replace("~0", "~"))
+    };
+    pointer.strip_prefix('/')?.split('/').map(token).collect()
+}
+
+/// Every member name inside the patched document.
+const NESTED: [&[&str]; 15] = [
+    input::ContentInput::MEMBERS,
+    input::ContentValueInput::MEMBERS,
+    input::LocalizationInput::MEMBERS,
+    input::TagInput::MEMBERS,
+    input::AttachmentInput::MEMBERS,
+    input::AttachmentUrlInput::MEMBERS,
+    input::GuiActionInput::MEMBERS,
+    input::ApiActionInput::MEMBERS,
+    input::ApiActionEndpointInput::MEMBERS,
+    input::TransmissionInput::MEMBERS,
+    input::TransmissionContentInput::MEMBERS,
+    input::TransmissionAttachmentInput::MEMBERS,
+    input::NavigationalActionInput::MEMBERS,
+    input::ActivityInput::MEMBERS,
+    input::ActorInput::MEMBERS,
+];
+
+/// The member that `token` names without regard to case, as the document writes it.
+fn known(token: &str, names: &[&[&str]]) -> Option<String> {
+    names
+        .iter()
+        .flat_map(|names| names.iter())
+        .map(|name| camel_case(name))
+        .find(|name| name.eq_ignore_ascii_case(token))
+}
+
+/// The pointer with member names as the document writes them, and whether something is there.
+fn resolve(document: &Value, pointer: &str) -> Result<(String, bool), String> {
+    let tokens = tokens(pointer).ok_or_else(|| format!("{pointer} is not a JSON Pointer (RFC 6901)."))?;
+    let mut resolved = String::with_capacity(pointer.len());
+    let mut at = Some(document);
+    for (depth, token) in tokens.iter().enumerate() {
+        let name = match at {
+            None | Some(Value::Null) => return Err(format!("There is nothing at {resolved}.")),
+            Some(Value::Object(members)) => {
+                let present = members.keys().rev().find(|name| name.eq_ignore_ascii_case(token)).cloned();
+                let roots: &[&[&str]] = &[input::UpdateDialog::MEMBERS];
+                let name = present.or_else(|| known(token, if depth == 0 { roots } else { &NESTED }));
+                name.ok_or_else(|| format!("{token} is not a member that can be patched."))?
+            }
+            _ => token.clone(),
+        };
+        at = match at {
+            Some(Value::Object(members)) => members.get(&name),
+            Some(Value::Array(items)) => name.parse::<usize>().ok().and_then(|index| items.get(index)),
+            _ => None,
+        };
+        resolved.push('/');
+        resolved.push_str(&name.replace('~', "~0").replace('/', "~1"));
+    }
+    // Past the end of a list there is nothing to give a value to: that stays a mistake.
+    let names_member = tokens.last().is_some_and(|token| token != "-" && token.parse::<usize>().is_err());
+    Ok((resolved, at.is_some() || !names_member))
+}
+
+fn to_value(json: &Json) -> Value {
+    match json {
+        Json::Null => Value::Null,
+        Json::Bool(value) => Value::Bool(*value),
+        Json::Number(number) => Value::Number(number.clone()),
+        Json::String(text) => Value::String(text.clone()),
+        Json::List(items) => items.iter().map(to_value).collect(),
+        Json::Object(members) => {
+            let mut object = Map::new();
+            for (name, value) in members {
+                // The last of several members that differ only in case wins, as everywhere.
+                object.retain(|other: &String, _| !other.eq_ignore_ascii_case(name));
+                object.insert(name.clone(), to_value(value));
+            }
+            Value::Object(object)
+        }
+    }
+}
+
+/// The dialog as PUT takes it, with every member present.
+fn document(dialog: &Dialog) -> Value {
+    let documents = &dialog.documents;
+    let content = &documents.content;
+    let content = content.title.is_some().then(|| {
+        json!({
+            "title": content_value(content.title.as_ref()),
+            "nonSensitiveTitle": content_value(content.non_sensitive_title.as_ref()),
+            "summary": content_value(content.summary.as_ref()),
+            "nonSensitiveSummary": content_value(content.non_sensitive_summary.as_ref()),
+            "senderName": content_value(content.sender_name.as_ref()),
+            "additionalInfo": content_value(content.additional_info.as_ref()),
+            "extendedStatus": content_value(content.extended_status.as_ref()),
+            "mainContentReference": content_value(content.main_content_reference.as_ref()),
+        })
+    });
+    let gui_actions = documents.gui_actions.iter().map(|action| {
+        json!({
+            "id": action.id,
+            "action": action.action,
+            "url": action.url,
+            "authorizationAttribute": action.authorization_attribute,
+            "isDeleteDialogAction": action.is_delete_dialog_action,
+            "httpMethod": action.http_method,
+            "priority": action.priority,
+            "title": texts(&action.title),
+            "prompt": texts(&action.prompt),
+        })
+    });
+    let api_actions = documents.api_actions.iter().map(|action| {
+        let endpoints = action.endpoints.iter().map(|endpoint| {
+            json!({
+                "id": endpoint.id,
+                "version": endpoint.version,
+                "url": endpoint.url,
+                "httpMethod": endpoint.http_method,
+                "documentationUrl": endpoint.documentation_url,
+                "requestSchema": endpoint.request_schema,
+                "responseSchema": endpoint.response_schema,
+                "deprecated": endpoint.deprecated,
+                "sunsetAt": endpoint.sunset_at,
+            })
+        });
+        json!({
+            "id": action.id,
+            "action": action.action,
+            "authorizationAttribute": action.authorization_attribute,
+            "name": action.name,
+            "endpoints": endpoints.collect::<Vec<_>>(),
+        })
+    });
+    json!({
+        "progress": dialog.progress,
+        "extendedStatus": dialog.extended_status,
+        "externalReference": dialog.external_reference,
+        "dueAt": dialog.due_at,
+        "process": dialog.process,
+        "precedingProcess": dialog.preceding_process,
+        "expiresAt": dialog.expires_at,
+        "isApiOnly": dialog.is_api_only,
+        "status": dialog.status,
+        "content": content,
+        "searchTags": documents.search_tags.iter().map(|tag| json!({ "value": tag })).collect::<Vec<_>>(),
+        "attachments": documents.attachments.iter().map(attachment).collect::<Vec<_>>(),
+        "transmissions": [],
+        "guiActions": gui_actions.collect::<Vec<_>>(),
+        "apiActions": api_actions.collect::<Vec<_>>(),
+        "activities": [],
+    })
+}
+
+fn content_value(value: Option<&ContentValue>) -> Option<Value> {
+    value.map(|v| json!({ "value": texts(&v.value), "mediaType": v.media_type, "isAuthorized": null }))
+}
+
+fn texts(texts: &Localizations) -> Value {
+    texts.iter().map(|text| json!({ "value": text.value, "languageCode": text.language_code })).collect()
+}
+
+fn attachment(attachment: &Attachment) -> Value {
+    let urls = attachment.urls.iter().map(|url| {
+        json!({
+            "id": url.id,
+            "url": url.url,
+            "mediaType": url.media_type,
+            "consumerType": url.consumer_type,
+        })
+    });
+    json!({
+        "id": attachment.id,
+        "displayName": texts(&attachment.display_name),
+        "name": attachment.name,
+        "urls": urls.collect::<Vec<_>>(),
+        "expiresAt": attachment.expires_at,
+    })
+}

@@ -1,0 +1,415 @@
+//! How a stored dialog takes on a new state.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use uuid::Uuid;
+
+use super::create::claims;
+use super::events::{self, Event, EventBatch};
+use super::input::UpdateDialog;
+use super::limits;
+use super::model::{ApiAction, Attachment, CORRESPONDENCE_RESOURCE, Dialog, Documents};
+use super::refusal::Refusal;
+use super::validate::{AttachmentExpiry, PartKind, Rules, Writer};
+use super::write::{
+    self, Additions, Change, ClaimedPart, Expected, Known, LabelEffect, Outside, action_attributes,
+    referenced_resources,
+};
+use crate::clock::Ids;
+use crate::json::{Failures, Json, Path, read_document};
+use crate::timestamp::Timestamp;
+
+/// How an update is to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct Mode {
+    /// Neither timestamps nor labels move, and nothing is told.
+    pub silent: bool,
+    /// Who writes.
+    pub writer: Writer,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// A new state whose request is right by itself.
+#[derive(Clone, Debug)]
+pub struct Draft<'a> {
+    stored: &'a Dialog,
+    dialog: Dialog,
+    additions: Additions,
+    claims: Vec<ClaimedPart>,
+    mode: Mode,
+}
+
+/// What stored state says before the request is looked at.
+///
+/// # Errors
+/// [`Refusal::Gone`] for a deleted dialog.
+pub fn admit(stored: &Dialog) -> Result<(), Refusal> {
+    if stored.deleted_at.is_some() { Err(Refusal::Gone(stored.id)) } else { Ok(()) }
+}
+
+/// What stored state says to a request that is right by itself.
+///
+/// # Errors
+/// [`Refusal::Forbidden`] for a frozen dialog, [`Refusal::RevisionMismatch`].
+pub fn admit_change(stored: &Dialog, expected: &Expected, writer: Writer) -> Result<(), Refusal> {
+    if stored.frozen && !writer.is_admin {
+        return Err(Refusal::Forbidden(vec!["The dialog is frozen.".into()]));
+    }
+    if !expected.holds(stored.revision) {
+        return Err(Refusal::RevisionMismatch);
+    }
+    Ok(())
+}
+
+/// Reads and checks the request, and merges it into what is stored.
+///
+/// # Errors
+/// [`Refusal::Invalid`] with everything that is wrong.
+pub fn read<'a>(body: &Json, stored: &'a Dialog, mode: Mode, ids: &mut Ids) -> Result<Draft<'a>, Refusal> {
+    let mut failures = Failures::new();
+    let input: UpdateDialog = read_document(body, "dto", &mut failures);
+    let dto = Path::Root("dto");
+    let mut rules = Rules::new(mode.now, mode.writer, &mut failures, ids);
+
+    if input.status.is_none() {
+        rules.fail(&dto.member("status"), "is required.");
+    }
+    rules.progress(input.progress, &dto.member("progress"));
+    rules.max_text(input.extended_status.as_ref(), limits::TEXT, &dto.member("extendedStatus"));
+    rules.max_text(input.external_reference.as_ref(), limits::TEXT, &dto.member("externalReference"));
+    rules.processes(input.process.as_ref(), input.preceding_process.as_ref(), &dto);
+    check_order(&input, stored, &mut rules, &dto);
+    if !input.is_api_only && stored.contentless_transmissions > 0 {
+        rules.fail(&dto.member("transmissions"), "must all have content unless isApiOnly is true.");
+    }
+    let documents = Documents {
+        content: rules.content(input.content.as_ref(), input.is_api_only, &dto.member("content")),
+        search_tags: rules.search_tags(&input.search_tags, &dto.member("searchTags")),
+        attachments: rules.attachments(
+            &input.attachments,
+            AttachmentExpiry::Unchecked,
+            &dto.member("attachments"),
+        ),
+        gui_actions: rules.gui_actions(&input.gui_actions, &dto.member("guiActions")),
+        api_actions: rules.api_actions(&input.api_actions, &dto.member("apiActions")),
+    };
+    let of_dialog = rules.chosen.len();
+    let additions = additions(&input, &mut rules, &dto);
+    let chosen = std::mem::take(&mut rules.chosen);
+    failures.into_result().map_err(Refusal::Invalid)?;
+
+    let mut dialog = stored.clone();
+    dialog.progress = input.progress;
+    dialog.extended_status = input.extended_status;
+    dialog.external_reference = input.external_reference;
+    dialog.due_at = input.due_at;
+    dialog.process = input.process;
+    dialog.preceding_process = input.preceding_process;
+    dialog.expires_at = input.expires_at;
+    dialog.is_api_only = input.is_api_only;
+    if let Some(status) = input.status.0 {
+        dialog.status = status.into();
+    }
+    dialog.documents = merge(&stored.documents, documents);
+    let present = part_ids(&stored.documents);
+    let mut claims = claims(&chosen, of_dialog);
+    claims.retain(|claim| !present.contains(&(claim.kind, claim.id)));
+    Ok(Draft { stored, dialog, additions, claims, mode })
+}
+
+/// The order of the dates among themselves and with the stored visibility.
+fn check_order(input: &UpdateDialog, stored: &Dialog, rules: &mut Rules<'_>, dto: &Path<'_>) {
+    let earlier = |date: Option<Timestamp>, than: Option<Timestamp>| matches!((date, than), (Some(a), Some(b)) if a < b);
+    if earlier(input.expires_at, input.due_at) {
+        rules.fail(&dto.member("expiresAt"), "must not be earlier than dueAt.");
+    }
+    if earlier(input.expires_at, stored.visible_from) {
+        rules.fail(&dto.member("expiresAt"), "must not be earlier than visibleFrom.");
+    }
+    if !rules.writer.is_admin && earlier(input.due_at, stored.visible_from) {
+        rules.fail(&dto.member("dueAt"), "must not be earlier than visibleFrom.");
+    }
+}
+
+fn additions(input: &UpdateDialog, rules: &mut Rules<'_>, dto: &Path<'_>) -> Additions {
+    let list = dto.member("transmissions");
+    let mut transmissions = Vec::with_capacity(input.transmissions.len());
+    for (index, transmission) in input.transmissions.iter().enumerate() {
+        let path = list.item(index);
+        let expiry = AttachmentExpiry::Unchecked;
+        transmissions.push(rules.transmission(transmission, input.is_api_only, expiry, &list, &path));
+    }
+    let list = dto.member("activities");
+    let mut activities = Vec::with_capacity(input.activities.len());
+    for (index, activity) in input.activities.iter().enumerate() {
+        activities.push(rules.activity(activity, &list, &list.item(index)));
+    }
+    transmissions.sort_by_key(|t| t.id);
+    activities.sort_by_key(|a| a.id);
+    Additions { transmissions, activities }
+}
+
+/// The new documents with the parts that stay in their old order, and new parts after them.
+fn merge(stored: &Documents, new: Documents) -> Documents {
+    let attachments = ordered(
+        &stored.attachments,
+        new.attachments,
+        |a| a.id,
+        |old, new| Attachment { urls: ordered(&old.urls, new.urls, |url| url.id, |_, url| url), ..new },
+    );
+    let api_actions = ordered(
+        &stored.api_actions,
+        new.api_actions,
+        |a| a.id,
+        |old, new| ApiAction {
+            endpoints: ordered(&old.endpoints, new.endpoints, |e| e.id, |_, endpoint| endpoint),
+            ..new
+        },
+    );
+    let kept: HashSet<&str> = stored.search_tags.iter().map(String::as_str).collect();
+    let wanted: HashSet<&str> = new.search_tags.iter().map(String::as_str).collect();
+    let search_tags = stored
+        .search_tags
+        .iter()
+        .filter(|tag| wanted.contains(tag.as_str()))
+        .chain(new.search_tags.iter().filter(|tag| !kept.contains(tag.as_str())))
+        .cloned()
+        .collect();
+    Documents {
+        content: new.content,
+        search_tags,
+        attachments,
+        gui_actions: ordered(&stored.gui_actions, new.gui_actions, |a| a.id, |_, action| action),
+        api_actions,
+    }
+}
+
+fn ordered<T>(stored: &[T], new: Vec<T>, id: impl Fn(&T) -> Uuid, join: impl Fn(&T, T) -> T) -> Vec<T> {
+    let mut new: Vec<Option<T>> = new.into_iter().map(Some).collect();
+    let places: HashMap<Uuid, usize> =
+        new.iter().enumerate().filter_map(|(at, part)| Some((id(part.as_ref()?), at))).collect();
+    let mut parts = Vec::with_capacity(new.len());
+    for old in stored {
+        if let Some(part) = places.get(&id(old)).and_then(|at| new[*at].take()) {
+            parts.push(join(old, part));
+        }
+    }
+    parts.extend(new.into_iter().flatten());
+    parts
+}
+
+fn part_ids(documents: &Documents) -> HashSet<(PartKind, Uuid)> {
+    let mut ids = HashSet::new();
+    for attachment in &documents.attachments {
+        ids.insert((PartKind::Attachment, attachment.id));
+        ids.extend(attachment.urls.iter().map(|url| (PartKind::AttachmentUrl, url.id)));
+    }
+    ids.extend(documents.gui_actions.iter().map(|action| (PartKind::GuiAction, action.id)));
+    for action in &documents.api_actions {
+        ids.insert((PartKind::ApiAction, action.id));
+        ids.extend(action.endpoints.iter().map(|endpoint| (PartKind::ApiActionEndpoint, endpoint.id)));
+    }
+    ids
+}
+
+impl Draft<'_> {
+    /// Resources that the request refers to anew, and the dialog's own, as lower-case URNs.
+    #[must_use]
+    pub fn referenced_resources(&self) -> BTreeSet<String> {
+        let attributes = action_attributes(&self.dialog.documents).chain(self.additions.attributes());
+        let mut resources = referenced_resources(attributes);
+        for known in referenced_resources(action_attributes(&self.stored.documents)) {
+            resources.remove(&known);
+        }
+        resources.insert(self.dialog.resource_urn());
+        resources
+    }
+
+    /// Ids of the actors whose names have to be looked up.
+    #[must_use]
+    pub fn actor_ids(&self) -> BTreeSet<&str> {
+        self.additions.actor_ids()
+    }
+
+    /// Applies the rules that need stored state, the clock and answers from outside. `None` when
+    /// nothing changes at all.
+    ///
+    /// # Errors
+    /// [`Refusal::Unprocessable`], [`Refusal::Forbidden`], [`Refusal::IdempotentKeyTaken`].
+    pub fn decide(
+        mut self,
+        known: &Known,
+        outside: &Outside,
+        ids: &mut Ids,
+    ) -> Result<Option<Change>, Refusal> {
+        let Mode { silent, writer, now } = self.mode;
+        let mut failures = Failures::new();
+        self.check_dates(&mut failures);
+        self.check_ids(known, &mut failures);
+        let depths = self.additions.depths(known, &mut failures);
+        self.additions.count_into(&mut self.dialog, known, &mut failures);
+
+        let mut forbidden = Vec::new();
+        if !writer.is_admin {
+            if !outside.unowned.is_empty() {
+                forbidden.push(write::unowned_text(&outside.unowned));
+            }
+            if self.stored.service_resource_type == CORRESPONDENCE_RESOURCE && !writer.is_correspondence {
+                forbidden
+                    .push(format!("{} is reserved for Altinn Correspondence.", self.stored.resource_urn()));
+            }
+        }
+        if !forbidden.is_empty() {
+            return Err(Refusal::Forbidden(forbidden));
+        }
+        self.additions.name_actors(outside, &mut failures);
+        failures.into_result().map_err(Refusal::Unprocessable)?;
+        if self.additions.has_correspondence_activity() && !writer.is_correspondence {
+            let text = "Activities of the types CorrespondenceOpened and CorrespondenceConfirmed are reserved for Altinn Correspondence.";
+            return Err(Refusal::Forbidden(vec![text.into()]));
+        }
+        if let Some(text) = self.additions.taken_keys(known) {
+            return Err(Refusal::IdempotentKeyTaken { text, dialog: None });
+        }
+
+        let labels = LabelEffect::of_write(!silent, self.additions.is_sent_by_party());
+        let labels_change = labels.apply(self.stored.system_labels) != self.stored.system_labels;
+        let adds = !self.additions.transmissions.is_empty() || !self.additions.activities.is_empty();
+        let changed = adds || self.dialog != *self.stored;
+        if !changed && !labels_change {
+            return Ok(None);
+        }
+        let mut change = Change {
+            expected_revision: self.stored.revision,
+            documents_changed: self.dialog.documents != self.stored.documents,
+            reset_seen: false,
+            transmissions: Vec::new(),
+            activities: Vec::new(),
+            claims: Vec::new(),
+            labels,
+            end_user_context_revision: ids.revision(),
+            events: None,
+            now,
+            dialog: self.dialog,
+        };
+        if changed {
+            let content_changed = content_changed(self.stored, &change.dialog, &self.additions);
+            change.dialog.revision = ids.revision();
+            change.reset_seen = touch(&mut change.dialog, content_changed, silent, now);
+            if let Some(visible) = hidden_until(&change.dialog, now) {
+                for transmission in &mut self.additions.transmissions {
+                    transmission.created_at = visible;
+                }
+            }
+            let mut raised = vec![Event::DialogUpdated { id: ids.revision() }];
+            raised.extend(events::of_parts(
+                &self.additions.transmissions,
+                &self.additions.activities,
+                silent,
+                ids,
+            ));
+            change.events = Some(EventBatch::of(&change.dialog, now, silent, raised));
+            (change.transmissions, change.activities) = self.additions.into_added(depths);
+            change.claims = self.claims;
+        }
+        Ok(Some(change))
+    }
+
+    /// Dates that change must lie ahead.
+    fn check_dates(&self, failures: &mut Failures) {
+        let Mode { silent, writer, now } = self.mode;
+        let is_past = |date: Option<Timestamp>| date.is_some_and(|date| date <= now);
+        if !silent && !writer.is_admin {
+            for (old, new, key) in [
+                (self.stored.due_at, self.dialog.due_at, "DueAt"),
+                (self.stored.expires_at, self.dialog.expires_at, "ExpiresAt"),
+            ] {
+                if old != new && is_past(new) {
+                    failures.add_key(key, "must be in the future.");
+                }
+            }
+        }
+        let before: HashMap<Uuid, Option<Timestamp>> =
+            self.stored.documents.attachments.iter().map(|a| (a.id, a.expires_at)).collect();
+        for (index, attachment) in self.dialog.documents.attachments.iter().enumerate() {
+            if is_past(attachment.expires_at) && before.get(&attachment.id) != Some(&attachment.expires_at) {
+                failures.add_key(&format!("Attachments[{index}].ExpiresAt"), "must be in the future.");
+            }
+        }
+        for (i, transmission) in self.additions.transmissions.iter().enumerate() {
+            for (j, attachment) in transmission.body.attachments.iter().enumerate() {
+                if is_past(attachment.expires_at) {
+                    failures.add_key(
+                        &format!("Transmissions[{i}].Attachments[{j}].ExpiresAt"),
+                        "must be in the future.",
+                    );
+                }
+            }
+        }
+    }
+
+    /// Ids must be new, and references must lead somewhere.
+    fn check_ids(&self, known: &Known, failures: &mut Failures) {
+        for id in self.additions.activities.iter().map(|a| a.id).filter(|id| known.activities.contains(id)) {
+            failures.add_key("DialogActivity", format!("There is an activity with the id {id} already."));
+        }
+        for id in self.additions.transmissions.iter().map(|t| t.id) {
+            if known.transmissions.contains_key(&id) {
+                failures.add_key(
+                    "DialogTransmission",
+                    format!("There is a transmission with the id {id} already."),
+                );
+            }
+        }
+        for claim in &self.claims {
+            if let Some(part) = known.parts.get(&claim.id)
+                && (part.dialog != self.stored.id || part.of_transmission || claim.of_transmission)
+            {
+                failures.add_key(claim.kind.key(), format!("The id {} is in use already.", claim.id));
+            }
+        }
+        let new: HashSet<Uuid> = self.additions.transmissions.iter().map(|t| t.id).collect();
+        for id in self.additions.activities.iter().filter_map(|a| a.transmission_id) {
+            if !new.contains(&id) && !known.transmissions.contains_key(&id) {
+                failures.add_key(
+                    "Activities",
+                    format!("transmissionId must be the id of a transmission of the dialog; got {id}."),
+                );
+            }
+        }
+    }
+}
+
+fn hidden_until(dialog: &Dialog, now: Timestamp) -> Option<Timestamp> {
+    dialog.visible_from.filter(|visible| *visible > now)
+}
+
+/// Status, extended status, content, attachments, actions and transmissions are content; nothing
+/// else is.
+fn content_changed(old: &Dialog, new: &Dialog, additions: &Additions) -> bool {
+    old.status != new.status
+        || old.extended_status != new.extended_status
+        || old.documents.content != new.documents.content
+        || old.documents.attachments != new.documents.attachments
+        || old.documents.gui_actions != new.documents.gui_actions
+        || old.documents.api_actions != new.documents.api_actions
+        || !additions.transmissions.is_empty()
+}
+
+/// Moves the timestamps, and tells whether the content counts as unseen.
+pub(super) fn touch(dialog: &mut Dialog, content_changed: bool, silent: bool, now: Timestamp) -> bool {
+    if let Some(visible) = hidden_until(dialog, now) {
+        dialog.updated_at = visible;
+        dialog.content_updated_at = visible;
+        return true;
+    }
+    if silent {
+        return false;
+    }
+    dialog.updated_at = dialog.updated_at.max(now);
+    if content_changed {
+        dialog.content_updated_at = dialog.updated_at;
+    }
+    content_changed
+}

@@ -1,0 +1,484 @@
+//! Single dialogs: create, load, change. One statement each.
+
+use std::collections::{HashMap, HashSet};
+
+use sqlx::Row;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::rows::{
+    ActivityRow, TransmissionRow, activity, activity_row, dialog, dialog_columns, key_of, split_documents,
+    transmission, transmission_row,
+};
+use super::seen::{SeenEntry, SeenRow, seen_entry, seen_row};
+use super::{Store, StoreFailure};
+use crate::access::DialogScope;
+use crate::dialog::hierarchy::StoredParent;
+use crate::dialog::model::{Activity, ActivityBody, Actor, Dialog, Transmission, TransmissionBody};
+use crate::dialog::vocabulary::{DialogTransmissionType, SystemLabel};
+use crate::dialog::write::{
+    AddedTransmission, Change, ClaimedPart, Creation, Known, KnownPart, KnownTransmission,
+};
+use crate::timestamp::Timestamp;
+
+/// Ids and keys of a request that may be those of stored parts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct References {
+    /// Ids.
+    pub ids: Vec<Uuid>,
+    /// Idempotency keys of transmissions.
+    pub transmission_keys: Vec<String>,
+}
+
+/// A dialog as it is before a change.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The dialog.
+    pub dialog: Dialog,
+    /// What is known of the parts that the request names.
+    pub known: Known,
+}
+
+/// A dialog with everything that belongs to it.
+#[derive(Debug)]
+pub struct DialogDetail {
+    /// The dialog.
+    pub dialog: Dialog,
+    /// In order of creation.
+    pub transmissions: Vec<Transmission>,
+    /// In order of creation.
+    pub activities: Vec<Activity>,
+    /// In byte order.
+    pub service_owner_labels: Vec<String>,
+    /// Entries since the content last changed, oldest first.
+    pub seen: Vec<SeenEntry>,
+}
+
+const CREATE: &str = "\
+with new_dialog as (
+    insert into dialog (
+        id, revision, party_key, resource_key, created_at, updated_at, content_updated_at, visible_from, due_at,
+        expires_at, end_user_context_revision, service_owner_context_revision, from_service_owner, from_party,
+        unopened_transmissions, contentless_transmissions, status, system_labels, progress, is_api_only, is_seen,
+        frozen, correspondence_opened, org, idempotent_key, extended_status, external_reference, process)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, false,
+        false, $21, $22, $23, $24, $25, $26)
+), new_document as (
+    insert into dialog_document (dialog_id, party, service_resource, service_resource_type, preceding_process,
+        list, detail)
+    values ($1, $27, $28, $29, $30, $31, $32)
+), new_transmissions as (
+    insert into transmission (id, dialog_id, created_at, related_id, type, depth, idempotent_key, body)
+    select u.id, $1, u.created_at, u.related_id, u.type, u.depth, u.idempotent_key, u.body
+    from unnest($33::uuid[], $34::timestamptz[], $35::uuid[], $36::smallint[], $37::smallint[], $38::text[],
+        $39::jsonb[]) as u (id, created_at, related_id, type, depth, idempotent_key, body)
+), new_activities as (
+    insert into activity (id, dialog_id, created_at, transmission_id, type, body)
+    select u.id, $1, u.created_at, u.transmission_id, u.type, u.body
+    from unnest($40::uuid[], $41::timestamptz[], $42::uuid[], $43::smallint[], $44::jsonb[])
+        as u (id, created_at, transmission_id, type, body)
+), new_parts as (
+    insert into dialog_part (id, dialog_id, kind, of_transmission)
+    select u.id, $1, u.kind, u.of_transmission
+    from unnest($45::uuid[], $46::smallint[], $47::boolean[]) as u (id, kind, of_transmission)
+), new_labels as (
+    insert into service_owner_label (dialog_id, value) select $1, value from unnest($48::text[]) as u (value)
+), new_label_log as (
+    insert into label_log (dialog_id, created_at, label, is_set, performed_by)
+    select $1, $49, label, true, $50 from unnest($51::smallint[]) as u (label)
+)
+insert into outbox (dialog_id, occurred_at, available_at, payload) values ($1, $49, $52, $53)";
+
+// The labels and the seen flag are changed in place: end users change them without a new revision.
+const CHANGE: &str = "\
+with previous as (
+    select system_labels, (system_labels & ~$20::smallint) | $21::smallint as new_labels
+    from dialog where id = $1 and revision = $2 for update
+), changed as (
+    update dialog set
+        revision = $3, updated_at = $4, content_updated_at = $5, due_at = $6, expires_at = $7, deleted_at = $8,
+        status = $9, progress = $10, is_api_only = $11, frozen = $12, extended_status = $13,
+        external_reference = $14, process = $15, from_service_owner = $16, from_party = $17,
+        unopened_transmissions = $18, contentless_transmissions = $19, correspondence_opened = $22,
+        is_seen = is_seen and not $23::boolean,
+        system_labels = previous.new_labels,
+        end_user_context_revision = case
+            when previous.new_labels <> previous.system_labels then $24 else end_user_context_revision end
+    from previous where dialog.id = $1
+    returning dialog.id
+), new_document as (
+    update dialog_document set preceding_process = $25, list = coalesce($26, list), detail = coalesce($27, detail)
+    from changed where dialog_id = changed.id and ($26::jsonb is not null or preceding_process is distinct from $25)
+), new_transmissions as (
+    insert into transmission (id, dialog_id, created_at, related_id, type, depth, idempotent_key, body)
+    select u.id, changed.id, u.created_at, u.related_id, u.type, u.depth, u.idempotent_key, u.body
+    from changed, unnest($28::uuid[], $29::timestamptz[], $30::uuid[], $31::smallint[], $32::smallint[],
+        $33::text[], $34::jsonb[]) as u (id, created_at, related_id, type, depth, idempotent_key, body)
+), new_activities as (
+    insert into activity (id, dialog_id, created_at, transmission_id, type, body)
+    select u.id, changed.id, u.created_at, u.transmission_id, u.type, u.body
+    from changed, unnest($35::uuid[], $36::timestamptz[], $37::uuid[], $38::smallint[], $39::jsonb[])
+        as u (id, created_at, transmission_id, type, body)
+), new_parts as (
+    insert into dialog_part (id, dialog_id, kind, of_transmission)
+    select u.id, changed.id, u.kind, u.of_transmission
+    from changed, unnest($40::uuid[], $41::smallint[], $42::boolean[]) as u (id, kind, of_transmission)
+), new_label_log as (
+    insert into label_log (dialog_id, created_at, label, is_set, performed_by)
+    select $1, $43, label, (previous.new_labels & bit) <> 0, $44
+    from previous, (values (2::smallint, 2), (3::smallint, 4), (4::smallint, 8), (5::smallint, 16)) as l (label, bit)
+    where ((previous.new_labels # previous.system_labels) & bit) <> 0
+), told as (
+    insert into outbox (dialog_id, occurred_at, available_at, payload)
+    select changed.id, $43, $45, $46 from changed where $46::jsonb is not null
+)
+select count(*) from changed";
+
+const LOAD: &str = concat!(
+    "select ",
+    dialog_columns!(),
+    ", doc.detail,
+        (select json_agg(json_build_array(t.id, t.depth, t.type,
+                (select count(*) from (select 1 from transmission c where c.related_id = t.id limit 101) c),
+                exists (select 1 from activity o where o.transmission_id = t.id and o.type = 4)))
+            from transmission t where t.id = any($1) and t.dialog_id = d.id) as known_transmissions,
+        array(select a.id from activity a where a.id = any($1) and a.dialog_id = d.id) as known_activities,
+        (select json_agg(json_build_array(t.idempotent_key, t.id))
+            from transmission t where t.dialog_id = d.id and t.idempotent_key = any($2)) as known_keys,
+        (select json_agg(json_build_array(p.id, p.dialog_id, p.of_transmission))
+            from dialog_part p where p.id = any($1)) as known_parts
+    from dialog d join dialog_document doc on doc.dialog_id = d.id
+    where d.id = $3 and ($4 or d.org = $5 or d.resource_key = any($6))",
+);
+
+const DETAIL: &str = concat!(
+    "select ",
+    dialog_columns!(),
+    ", doc.detail,
+        (select json_agg(",
+    transmission_row!(),
+    " order by t.created_at, t.id)
+            from transmission t where t.dialog_id = d.id) as transmissions,
+        (select json_agg(",
+    activity_row!(),
+    " order by a.created_at, a.id)
+            from activity a where a.dialog_id = d.id) as activities,
+        array(select value from service_owner_label l where l.dialog_id = d.id order by value) as labels,
+        (select json_agg(",
+    seen_row!(),
+    " order by s.seen_at, s.id)
+            from seen_log s where s.dialog_id = d.id and s.seen_at >= d.content_updated_at) as seen
+    from dialog d join dialog_document doc on doc.dialog_id = d.id
+    where d.id = $1 and ($2 or d.org = $3 or d.resource_key = any($4))",
+);
+
+/// Transmissions as one array for each column.
+#[derive(Default)]
+struct TransmissionColumns {
+    ids: Vec<Uuid>,
+    created: Vec<chrono::DateTime<chrono::Utc>>,
+    related: Vec<Option<Uuid>>,
+    types: Vec<i16>,
+    depths: Vec<i16>,
+    keys: Vec<Option<String>>,
+    bodies: Vec<Json<TransmissionBody>>,
+}
+
+impl TransmissionColumns {
+    fn of(transmissions: Vec<AddedTransmission>) -> Self {
+        let mut columns = Self::default();
+        for AddedTransmission { transmission, depth } in transmissions {
+            columns.ids.push(transmission.id);
+            columns.created.push(transmission.created_at.utc());
+            columns.related.push(transmission.related_transmission_id);
+            columns.types.push(transmission.r#type.code());
+            columns.depths.push(depth);
+            columns.keys.push(transmission.idempotent_key);
+            columns.bodies.push(Json(transmission.body));
+        }
+        columns
+    }
+}
+
+/// Activities as one array for each column.
+#[derive(Default)]
+struct ActivityColumns {
+    ids: Vec<Uuid>,
+    created: Vec<chrono::DateTime<chrono::Utc>>,
+    transmissions: Vec<Option<Uuid>>,
+    types: Vec<i16>,
+    bodies: Vec<Json<ActivityBody>>,
+}
+
+impl ActivityColumns {
+    fn of(activities: Vec<Activity>) -> Self {
+        let mut columns = Self::default();
+        for activity in activities {
+            columns.ids.push(activity.id);
+            columns.created.push(activity.created_at.utc());
+            columns.transmissions.push(activity.transmission_id);
+            columns.types.push(activity.r#type.code());
+            columns.bodies.push(Json(activity.body));
+        }
+        columns
+    }
+}
+
+fn part_columns(claims: &[ClaimedPart]) -> (Vec<Uuid>, Vec<i16>, Vec<bool>) {
+    let mut columns = (Vec::new(), Vec::new(), Vec::new());
+    for claim in claims {
+        columns.0.push(claim.id);
+        columns.1.push(claim.kind as i16);
+        columns.2.push(claim.of_transmission);
+    }
+    columns
+}
+
+fn utc(moment: Option<Timestamp>) -> Option<chrono::DateTime<chrono::Utc>> {
+    moment.map(Timestamp::utc)
+}
+
+fn small(number: i32) -> i16 {
+    i16::try_from(number).unwrap_or(i16::MAX)
+}
+
+impl Store {
+    /// Stores a new dialog with everything that belongs to it and what is told about it.
+    ///
+    /// # Errors
+    /// [`StoreFailure::Taken`] when an id or an idempotency key is in use.
+    pub async fn create(&self, creation: Creation) -> Result<(), StoreFailure> {
+        let Creation { dialog: d, transmissions, activities, service_owner_labels, claims, events, now } =
+            creation;
+        let (list, detail) = split_documents(&d.documents);
+        let t = TransmissionColumns::of(transmissions);
+        let a = ActivityColumns::of(activities);
+        let (part_ids, part_kinds, part_places) = part_columns(&claims);
+        let labels: Vec<i16> = d
+            .system_labels
+            .list()
+            .into_iter()
+            .filter(|l| *l != SystemLabel::Default)
+            .map(SystemLabel::code)
+            .collect();
+        sqlx::query(CREATE)
+            .bind(d.id)
+            .bind(d.revision)
+            .bind(key_of(d.party.as_str()))
+            .bind(key_of(&d.service_resource))
+            .bind(d.created_at.utc())
+            .bind(d.updated_at.utc())
+            .bind(d.content_updated_at.utc())
+            .bind(utc(d.visible_from))
+            .bind(utc(d.due_at))
+            .bind(utc(d.expires_at))
+            .bind(d.end_user_context_revision)
+            .bind(d.service_owner_context_revision)
+            .bind(d.from_service_owner)
+            .bind(d.from_party)
+            .bind(d.unopened_transmissions)
+            .bind(d.contentless_transmissions)
+            .bind(d.status.code())
+            .bind(d.system_labels.0)
+            .bind(d.progress.map(small))
+            .bind(d.is_api_only)
+            .bind(d.correspondence_opened)
+            .bind(&d.org)
+            .bind(&d.idempotent_key)
+            .bind(&d.extended_status)
+            .bind(&d.external_reference)
+            .bind(&d.process)
+            .bind(d.party.as_str())
+            .bind(&d.service_resource)
+            .bind(&d.service_resource_type)
+            .bind(&d.preceding_process)
+            .bind(list)
+            .bind(detail)
+            .bind(t.ids)
+            .bind(t.created)
+            .bind(t.related)
+            .bind(t.types)
+            .bind(t.depths)
+            .bind(t.keys)
+            .bind(t.bodies)
+            .bind(a.ids)
+            .bind(a.created)
+            .bind(a.transmissions)
+            .bind(a.types)
+            .bind(a.bodies)
+            .bind(part_ids)
+            .bind(part_kinds)
+            .bind(part_places)
+            .bind(service_owner_labels)
+            .bind(now.utc())
+            .bind(Json(Actor::service_owner()))
+            .bind(labels)
+            .bind(events.available_at.unwrap_or(now).utc())
+            .bind(Json(events))
+            .execute(self.pool())
+            .await?;
+        Ok(())
+    }
+
+    /// Makes a change, if the dialog still has the revision that was read. Tells whether it had.
+    ///
+    /// # Errors
+    /// [`StoreFailure::Taken`] when an id or an idempotency key is in use.
+    pub async fn change(&self, change: Change) -> Result<bool, StoreFailure> {
+        let d = &change.dialog;
+        let documents = change.documents_changed.then(|| split_documents(&d.documents));
+        let (list, detail) = documents.map_or((None, None), |(list, detail)| (Some(list), Some(detail)));
+        let t = TransmissionColumns::of(change.transmissions);
+        let a = ActivityColumns::of(change.activities);
+        let (part_ids, part_kinds, part_places) = part_columns(&change.claims);
+        let available_at =
+            change.events.as_ref().and_then(|events| events.available_at).unwrap_or(change.now);
+        let row = sqlx::query(CHANGE)
+            .bind(d.id)
+            .bind(change.expected_revision)
+            .bind(d.revision)
+            .bind(d.updated_at.utc())
+            .bind(d.content_updated_at.utc())
+            .bind(utc(d.due_at))
+            .bind(utc(d.expires_at))
+            .bind(utc(d.deleted_at))
+            .bind(d.status.code())
+            .bind(d.progress.map(small))
+            .bind(d.is_api_only)
+            .bind(d.frozen)
+            .bind(&d.extended_status)
+            .bind(&d.external_reference)
+            .bind(&d.process)
+            .bind(d.from_service_owner)
+            .bind(d.from_party)
+            .bind(d.unopened_transmissions)
+            .bind(d.contentless_transmissions)
+            .bind(change.labels.clear)
+            .bind(change.labels.set)
+            .bind(d.correspondence_opened)
+            .bind(change.reset_seen)
+            .bind(change.end_user_context_revision)
+            .bind(&d.preceding_process)
+            .bind(list)
+            .bind(detail)
+            .bind(t.ids)
+            .bind(t.created)
+            .bind(t.related)
+            .bind(t.types)
+            .bind(t.depths)
+            .bind(t.keys)
+            .bind(t.bodies)
+            .bind(a.ids)
+            .bind(a.created)
+            .bind(a.transmissions)
+            .bind(a.types)
+            .bind(a.bodies)
+            .bind(part_ids)
+            .bind(part_kinds)
+            .bind(part_places)
+            .bind(change.now.utc())
+            .bind(Json(Actor::service_owner()))
+            .bind(available_at.utc())
+            .bind(change.events.map(Json))
+            .fetch_one(self.pool())
+            .await?;
+        Ok(row.try_get::<i64, _>(0)? == 1)
+    }
+
+    /// Loads a dialog for a change, with what is known of the parts that the request names.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn load(
+        &self,
+        scope: &DialogScope,
+        id: Uuid,
+        references: &References,
+    ) -> Result<Option<Loaded>, StoreFailure> {
+        let (all, org, resources) = scope.conditions();
+        let row = sqlx::query(LOAD)
+            .bind(&references.ids)
+            .bind(&references.transmission_keys)
+            .bind(id)
+            .bind(all)
+            .bind(org)
+            .bind(resources)
+            .fetch_optional(self.pool())
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let transmissions: Option<Json<Vec<(Uuid, i16, i16, i64, bool)>>> =
+            row.try_get("known_transmissions")?;
+        let keys: Option<Json<HashMap<String, Uuid>>> = row
+            .try_get::<Option<Json<Vec<(String, Uuid)>>>, _>("known_keys")?
+            .map(|Json(keys)| Json(keys.into_iter().collect()));
+        let parts: Option<Json<Vec<(Uuid, Uuid, bool)>>> = row.try_get("known_parts")?;
+        let activities: Vec<Uuid> = row.try_get("known_activities")?;
+        let known = Known {
+            transmissions: transmissions
+                .map_or_else(Vec::new, |Json(t)| t)
+                .into_iter()
+                .map(|(id, depth, kind, children, is_opened)| {
+                    let is_from_party = DialogTransmissionType::from_code(kind)
+                        .is_some_and(DialogTransmissionType::is_from_party);
+                    let parent = StoredParent { depth, children };
+                    (id, KnownTransmission { parent, is_from_party, is_opened })
+                })
+                .collect(),
+            activities: activities.into_iter().collect::<HashSet<_>>(),
+            transmission_keys: keys.map_or_else(HashMap::new, |Json(keys)| keys),
+            parts: parts
+                .map_or_else(Vec::new, |Json(parts)| parts)
+                .into_iter()
+                .map(|(id, dialog, of_transmission)| (id, KnownPart { dialog, of_transmission }))
+                .collect(),
+        };
+        Ok(Some(Loaded { dialog: dialog(&row)?, known }))
+    }
+
+    /// Loads a dialog with everything that belongs to it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn detail(&self, scope: &DialogScope, id: Uuid) -> Result<Option<DialogDetail>, StoreFailure> {
+        let (all, org, resources) = scope.conditions();
+        let row = sqlx::query(DETAIL)
+            .bind(id)
+            .bind(all)
+            .bind(org)
+            .bind(resources)
+            .fetch_optional(self.pool())
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let transmissions: Option<Json<Vec<TransmissionRow>>> = row.try_get("transmissions")?;
+        let activities: Option<Json<Vec<ActivityRow>>> = row.try_get("activities")?;
+        let seen: Option<Json<Vec<SeenRow>>> = row.try_get("seen")?;
+        Ok(Some(DialogDetail {
+            dialog: dialog(&row)?,
+            transmissions: transmissions
+                .map_or_else(Vec::new, |Json(rows)| rows)
+                .into_iter()
+                .map(transmission)
+                .collect::<Result<_, _>>()?,
+            activities: activities
+                .map_or_else(Vec::new, |Json(rows)| rows)
+                .into_iter()
+                .map(activity)
+                .collect::<Result<_, _>>()?,
+            service_owner_labels: row.try_get("labels")?,
+            seen: seen.map_or_else(Vec::new, |Json(rows)| rows).into_iter().map(seen_entry).collect(),
+        }))
+    }
+
+    /// The dialog that has this idempotency key at this service owner, deleted ones included.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn dialog_with_key(&self, org: &str, key: &str) -> Result<Option<Uuid>, StoreFailure> {
+        let row = sqlx::query("select id from dialog where org = $1 and idempotent_key = $2")
+            .bind(org)
+            .bind(key)
+            .fetch_optional(self.pool())
+            .await?;
+        Ok(row.map(|row| row.try_get("id")).transpose()?)
+    }
+}

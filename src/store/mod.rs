@@ -1,0 +1,125 @@
+//! All SQL. One file per group of tables; statements return domain types.
+
+mod dialogs;
+mod rows;
+mod search;
+mod seen;
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+
+pub use dialogs::{DialogDetail, Loaded, References};
+pub use rows::key_of;
+pub use search::{ListedActivity, ListedDialog, Listing};
+pub use seen::{SeenEntry, Viewing};
+
+/// The database.
+#[derive(Clone)]
+pub struct Store {
+    pool: PgPool,
+}
+
+/// The database did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreFailure {
+    /// No connection could be had in time.
+    #[error("no database connection is free")]
+    Busy,
+    /// A unique value is taken.
+    #[error("{constraint} is violated")]
+    Taken {
+        /// Name of the constraint.
+        constraint: String,
+        /// What PostgreSQL says about the value.
+        detail: String,
+    },
+    /// Another transaction was in the way; trying again helps.
+    #[error("the database could not serialise concurrent writes")]
+    Conflict,
+    /// Something stored is not as it must be.
+    #[error("stored data is damaged: {0}")]
+    Damaged(String),
+    /// Anything else.
+    #[error("the database failed")]
+    Other(#[source] sqlx::Error),
+}
+
+impl From<sqlx::Error> for StoreFailure {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::PoolTimedOut => Self::Busy,
+            sqlx::Error::Database(database) => {
+                let postgres = database.try_downcast_ref::<sqlx::postgres::PgDatabaseError>();
+                match postgres.map(|e| (e.code(), e)) {
+                    Some(("23505", e)) => Self::Taken {
+                        constraint: e.constraint().unwrap_or_default().to_owned(),
+                        detail: e.detail().unwrap_or_default().to_owned(),
+                    },
+                    Some(("40001" | "40P01", _)) => Self::Conflict,
+                    _ => Self::Other(error),
+                }
+            }
+            _ => Self::Other(error),
+        }
+    }
+}
+
+/// The database schema, one change per file.
+pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
+
+impl Store {
+    /// Opens a pool of at most `connections` connections. Connects when first used.
+    #[must_use]
+    pub fn open(options: PgConnectOptions, connections: u32) -> Self {
+        let options = options
+            .application_name("dialogporten")
+            .statement_cache_capacity(500)
+            .options([("timezone", "UTC"), ("idle_in_transaction_session_timeout", "60000")]);
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(Duration::from_secs(3))
+            .idle_timeout(Duration::from_secs(600))
+            .max_lifetime(Duration::from_secs(1_800))
+            // A ping at every acquire would double the round trips; idle connections are pinged.
+            .test_before_acquire(false)
+            .before_acquire(|connection, meta| {
+                Box::pin(async move {
+                    if meta.idle_for > Duration::from_secs(30) {
+                        sqlx::Connection::ping(connection).await?;
+                    }
+                    Ok(true)
+                })
+            })
+            .connect_lazy_with(options);
+        Self { pool }
+    }
+
+    /// The pool itself, for what is not about dialogs.
+    #[must_use]
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Brings the schema up to date.
+    ///
+    /// # Errors
+    /// When the database does not answer, or has a schema that is not ours.
+    pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
+        MIGRATIONS.run(&self.pool).await
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), StoreFailure> {
+        sqlx::query("select 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Closes all connections.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
