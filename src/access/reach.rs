@@ -38,7 +38,7 @@ impl DialogScope {
 pub struct SearchScope {
     party_keys: Vec<i64>,
     resource_keys: Vec<i64>,
-    dialogs: Vec<Uuid>,
+    dialogs: Vec<(Uuid, i64, i64)>,
 }
 
 impl SearchScope {
@@ -48,9 +48,9 @@ impl SearchScope {
         self.resource_keys.push(key_of(resource));
     }
 
-    /// Adds a single dialog.
-    pub(super) fn allow_dialog(&mut self, id: Uuid) {
-        self.dialogs.push(id);
+    /// Adds a single dialog, if it belongs to `party` and is on this resource.
+    pub(super) fn allow_dialog(&mut self, id: Uuid, party: &PartyUrn, resource: &str) {
+        self.dialogs.push((id, key_of(party.as_str()), key_of(resource)));
     }
 
     /// Whether nothing can be found.
@@ -64,8 +64,8 @@ impl SearchScope {
         (&self.party_keys, &self.resource_keys)
     }
 
-    /// The single dialogs.
-    pub(crate) fn dialogs(&self) -> &[Uuid] {
+    /// Ids of the single dialogs with the keys they must have.
+    pub(crate) fn dialogs(&self) -> &[(Uuid, i64, i64)] {
         &self.dialogs
     }
 }

@@ -350,3 +350,52 @@ impl Dialog {
         format!("{RESOURCE_URN_PREFIX}{}", self.service_resource)
     }
 }
+
+/// The parts that the wire shows as they are stored.
+mod described {
+    use uuid::Uuid;
+
+    use super::{Actor, ApiActionEndpoint, Attachment, AttachmentUrl, Localization, NavigationalAction};
+    use crate::dialog::vocabulary::{ActorType, AttachmentUrlConsumerType, HttpVerb};
+    use crate::json::{UriReference, described};
+    use crate::timestamp::Timestamp;
+
+    described!(Localization, "A text in one language.", [
+        (None, "value", "The text.", String),
+        (None, "language_code", "Two-letter language code (ISO 639-1).", String),
+    ]);
+    described!(Attachment, "A document in one or more representations.", [
+        (None, "id", "Its id.", Uuid),
+        (None, "display_name", "Name for people.", Vec<Localization>),
+        (None, "name", "Name for systems.", Option<String>),
+        (None, "urls", "Its representations.", Vec<AttachmentUrl>),
+        (None, "expires_at", "From when the links are hidden.", Option<Timestamp>),
+    ]);
+    described!(AttachmentUrl, "One representation of an attachment.", [
+        (None, "id", "Its id.", Uuid),
+        (None, "url", "The link, or a URN that says why it is hidden.", UriReference),
+        (None, "media_type", "Its media type.", Option<String>),
+        (None, "consumer_type", "For people or for systems.", AttachmentUrlConsumerType),
+    ]);
+    described!(ApiActionEndpoint, "Where systems do something.", [
+        (None, "id", "Its id.", Uuid),
+        (None, "version", "Version of the interface.", Option<String>),
+        (None, "url", "The link, or a URN that says why it is hidden.", UriReference),
+        (None, "http_method", "Method to use.", HttpVerb),
+        (None, "documentation_url", "Link to documentation.", Option<UriReference>),
+        (None, "request_schema", "Link to the schema of what is sent.", Option<UriReference>),
+        (None, "response_schema", "Link to the schema of the answer.", Option<UriReference>),
+        (None, "deprecated", "Whether it should no longer be used.", bool),
+        (None, "sunset_at", "When it will be gone.", Option<Timestamp>),
+    ]);
+    described!(Actor, "Who did something.", [
+        (None, "actor_type", "The service owner, or somebody for the party.", ActorType),
+        (None, "actor_name", "Name.", Option<String>),
+        (None, "actor_id", "Identifier; a pseudonym of persons in the end-user API.", Option<String>),
+    ]);
+    described!(NavigationalAction, "A link to go on from a transmission.", [
+        (None, "title", "What it says.", Vec<Localization>),
+        (None, "url", "The link, or a URN that says why it is hidden.", UriReference),
+        (None, "expires_at", "From when it is hidden.", Option<Timestamp>),
+    ]);
+}

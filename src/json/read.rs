@@ -205,7 +205,8 @@ impl FromJson for Timestamp {
 }
 
 /// A URI or a relative reference, kept as it was written (RFC 3986, with RFC 3987 characters).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(transparent)]
 pub struct UriReference(pub String);
 
 /// A link that is refused when it is not even a URI reference; further rules are validation's.

@@ -113,7 +113,15 @@ fn push_scope(sql: &mut QueryBuilder<Postgres>, scope: &SearchScope) {
     sql.push("(d.party_key, d.resource_key) in (select * from unnest(");
     sql.push_bind(parties).push("::bigint[], ").push_bind(resources).push("::bigint[]))");
     if !scope.dialogs().is_empty() {
-        sql.push(" or d.id = any(").push_bind(scope.dialogs().to_vec()).push(")");
+        let (mut ids, mut parties, mut resources) = (Vec::new(), Vec::new(), Vec::new());
+        for (id, party, resource) in scope.dialogs() {
+            ids.push(*id);
+            parties.push(*party);
+            resources.push(*resource);
+        }
+        sql.push(" or (d.id, d.party_key, d.resource_key) in (select * from unnest(");
+        sql.push_bind(ids).push("::uuid[], ").push_bind(parties).push("::bigint[], ");
+        sql.push_bind(resources).push("::bigint[]))");
     }
 }
 

@@ -1,0 +1,374 @@
+//! What a caller may do and see: one set of functions for every endpoint and channel.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::caller::Caller;
+use super::reach::{DialogScope, SearchScope};
+use super::scope;
+use crate::altinn::{
+    ActionAttribute, AuthorizedParty, DecisionSubject, Platform, PlatformFailure, ServiceResource,
+};
+use crate::dialog::model::{Dialog, RESOURCE_URN_PREFIX, Transmission};
+use crate::dialog::party::PartyUrn;
+use crate::dialog::validate::Writer;
+
+/// Authentication level that a resource demands whose policy says nothing.
+const DEFAULT_LEVEL: u8 = 3;
+
+/// The attribute of a resource as a whole.
+const MAIN: &str = "main";
+
+/// Decides with the platform's answers.
+pub struct Access {
+    platform: Platform,
+    resources: ArcSwap<Resources>,
+}
+
+/// The resource registry's answers, indexed.
+#[derive(Default)]
+struct Resources {
+    by_id: HashMap<String, ServiceResource>,
+    by_owner: HashMap<String, Vec<String>>,
+    /// Resources by `urn:altinn:rolecode:…` or `urn:altinn:accesspackage:…`.
+    by_subject: HashMap<String, Vec<String>>,
+}
+
+impl Access {
+    /// Asks the platform for its resources and keeps them.
+    ///
+    /// # Errors
+    /// When the platform does not answer.
+    pub async fn load(platform: Platform) -> Result<Self, PlatformFailure> {
+        let access = Self { platform, resources: ArcSwap::default() };
+        access.refresh().await?;
+        Ok(access)
+    }
+
+    /// Asks the platform for its resources again.
+    ///
+    /// # Errors
+    /// When the platform does not answer; what was known stays.
+    pub async fn refresh(&self) -> Result<(), PlatformFailure> {
+        let mut resources = Resources::default();
+        for resource in self.platform.resources.resources().await? {
+            resources.by_owner.entry(resource.owner_number.clone()).or_default().push(resource.id.clone());
+            resources.by_id.insert(resource.id.clone(), resource);
+        }
+        for (subject, resource) in self.platform.resources.subject_resources().await? {
+            resources.by_subject.entry(subject).or_default().push(resource);
+        }
+        self.resources.store(Arc::new(resources));
+        Ok(())
+    }
+
+    /// The resource with this lower-case id.
+    #[must_use]
+    pub fn resource(&self, id: &str) -> Option<ServiceResource> {
+        self.resources.load().by_id.get(id).cloned()
+    }
+
+    /// Least level of login that the resource demands.
+    #[must_use]
+    pub fn minimum_level(&self, resource: &str) -> u32 {
+        let resources = self.resources.load();
+        u32::from(resources.by_id.get(resource).and_then(|r| r.minimum_level).unwrap_or(DEFAULT_LEVEL))
+    }
+
+    /// What the caller may write beyond the ordinary.
+    #[must_use]
+    pub fn writer(caller: &Caller) -> Writer {
+        Writer {
+            is_admin: caller.scopes.contains(scope::SERVICE_PROVIDER_ADMIN),
+            is_correspondence: caller.scopes.contains(scope::CORRESPONDENCE),
+            may_write_html: caller.scopes.contains(scope::LEGACY_HTML),
+        }
+    }
+
+    /// The dialogs that a service owner reaches: those with its code, and those on resources that it
+    /// owns today; administrators reach all.
+    #[must_use]
+    pub fn service_owner_scope(&self, caller: &Caller) -> DialogScope {
+        if Self::writer(caller).is_admin {
+            return DialogScope::everything();
+        }
+        let resources = self.resources.load();
+        let owned = Self::owned(&resources, caller);
+        // The code comes from the registry: what a token says of itself counts only where the
+        // registry does not know the organisation.
+        let code = owned
+            .first()
+            .and_then(|id| resources.by_id.get(id))
+            .map(|resource| resource.owner_code.clone())
+            .or_else(|| caller.organization_code.as_deref().map(str::to_lowercase));
+        DialogScope::of_service_owner(code, owned.iter().map(String::as_str))
+    }
+
+    fn owned<'a>(resources: &'a Resources, caller: &Caller) -> &'a [String] {
+        let number = caller.organization_number.as_deref().unwrap_or_default();
+        resources.by_owner.get(number).map_or(&[], Vec::as_slice)
+    }
+
+    /// Which of these resources, given as lower-case URNs, the caller does not own. Administrators
+    /// may use all.
+    #[must_use]
+    pub fn unowned(&self, caller: &Caller, urns: BTreeSet<String>) -> Vec<String> {
+        if Self::writer(caller).is_admin {
+            return Vec::new();
+        }
+        let resources = self.resources.load();
+        let owned: HashSet<&str> = Self::owned(&resources, caller).iter().map(String::as_str).collect();
+        urns.into_iter()
+            .filter(|urn| urn.strip_prefix(RESOURCE_URN_PREFIX).is_none_or(|id| !owned.contains(id)))
+            .collect()
+    }
+
+    /// Names of actors by id.
+    ///
+    /// # Errors
+    /// When the platform does not answer.
+    pub async fn names(&self, ids: BTreeSet<&str>) -> Result<HashMap<String, Option<String>>, PlatformFailure> {
+        let mut names = HashMap::with_capacity(ids.len());
+        for id in ids {
+            let name = match PartyUrn::parse(id) {
+                Some(party) => self.platform.names.name(&party).await?,
+                None => None,
+            };
+            names.insert(id.to_owned(), name);
+        }
+        Ok(names)
+    }
+
+    /// The dialogs among which an end user's are found; each is judged by
+    /// [`authorize`](Self::authorize).
+    #[must_use]
+    pub fn end_user_scope(&self, _caller: &Caller) -> DialogScope {
+        DialogScope::everything()
+    }
+
+    /// What an end user may do with a dialog.
+    ///
+    /// # Errors
+    /// When the platform does not answer.
+    pub async fn authorize(
+        &self,
+        caller: &Caller,
+        dialog: &Dialog,
+        transmissions: &[Transmission],
+        service_owner_labels: &[String],
+    ) -> Result<DialogAuthorization, PlatformFailure> {
+        let questions = questions(dialog, transmissions);
+        let subject = DecisionSubject {
+            user: caller.user.clone(),
+            party: dialog.party.clone(),
+            resource: dialog.service_resource.clone(),
+            instance: instance_reference(dialog, service_owner_labels),
+        };
+        let answers = self.platform.decisions.decide(&subject, &questions).await?;
+        if answers.len() != questions.len() {
+            return Err(PlatformFailure {
+                service: "authorization",
+                reason: format!("{} answers to {} questions", answers.len(), questions.len()),
+            });
+        }
+        let granted: BTreeSet<ActionAttribute> =
+            questions.into_iter().zip(answers).filter(|(_, permit)| *permit).map(|(q, _)| q).collect();
+        let on_list = !granted.iter().any(|grant| grant.attribute == MAIN) && {
+            self.is_listed(caller, dialog, &subject.instance).await?
+        };
+        Ok(DialogAuthorization {
+            granted,
+            on_list,
+            level: caller.authentication_level,
+            minimum_level: self.minimum_level(&dialog.service_resource),
+        })
+    }
+
+    /// Whether the dialog is among those that the user may list.
+    async fn is_listed(&self, caller: &Caller, dialog: &Dialog, instance: &str) -> Result<bool, PlatformFailure> {
+        let parties = self.parties(caller, std::slice::from_ref(&dialog.party)).await?;
+        let resources = self.resources.load();
+        Ok(parties.iter().filter(|party| party.party == dialog.party).any(|party| {
+            listed_resources(&resources, party).contains(dialog.service_resource.as_str())
+                || party.instances.iter().any(|i| i.resource == dialog.service_resource && i.reference == instance)
+        }))
+    }
+
+    /// The parties of a user with their sub-units beside them.
+    async fn parties(&self, caller: &Caller, filter: &[PartyUrn]) -> Result<Vec<AuthorizedParty>, PlatformFailure> {
+        let mut parties = Vec::new();
+        for mut party in self.platform.access_management.authorized_parties(&caller.user, filter).await? {
+            parties.append(&mut party.sub_parties);
+            parties.push(party);
+        }
+        parties.retain(|party| {
+            !party.only_hierarchy_element && (filter.is_empty() || filter.contains(&party.party))
+        });
+        Ok(parties)
+    }
+
+    /// The dialogs that an end user may list, among those of `parties` and on `resources` (ids);
+    /// empty lists do not restrict.
+    ///
+    /// # Errors
+    /// When the platform does not answer.
+    pub async fn search_scope(
+        &self,
+        caller: &Caller,
+        parties: &[PartyUrn],
+        resources: &[String],
+    ) -> Result<SearchScope, PlatformFailure> {
+        let wanted: HashSet<&str> = resources.iter().map(String::as_str).collect();
+        let is_wanted = |resource: &str| wanted.is_empty() || wanted.contains(resource);
+        let authorized = self.parties(caller, parties).await?;
+        let registry = self.resources.load();
+        let mut scope = SearchScope::default();
+        for party in &authorized {
+            for resource in listed_resources(&registry, party) {
+                if is_wanted(resource) {
+                    scope.allow(&party.party, resource);
+                }
+            }
+            for instance in party.instances.iter().filter(|instance| is_wanted(&instance.resource)) {
+                let id = instance.reference.strip_prefix("urn:altinn:dialog-id:");
+                if let Some(id) = id.and_then(|id| uuid::Uuid::try_parse(id).ok()) {
+                    scope.allow_dialog(id, &party.party, &instance.resource);
+                }
+            }
+        }
+        Ok(scope)
+    }
+}
+
+/// Resources whose dialogs may be listed for a party: by roles, access packages, and directly.
+fn listed_resources<'a>(registry: &'a Resources, party: &'a AuthorizedParty) -> HashSet<&'a str> {
+    let roles = party.roles.iter().map(|role| format!("urn:altinn:rolecode:{role}"));
+    let packages = party.access_packages.iter().map(|package| format!("urn:altinn:accesspackage:{package}"));
+    roles
+        .chain(packages)
+        .filter_map(|subject| registry.by_subject.get(&subject))
+        .flatten()
+        .chain(&party.resources)
+        .map(String::as_str)
+        .collect()
+}
+
+/// What has to be asked to show a dialog: every action, every transmission that has an attribute,
+/// and reading as such.
+fn questions(dialog: &Dialog, transmissions: &[Transmission]) -> Vec<ActionAttribute> {
+    let mut questions = BTreeSet::new();
+    let mut ask = |action: &str, attribute: Option<&str>| {
+        questions.insert(ActionAttribute {
+            action: action.to_owned(),
+            attribute: attribute.unwrap_or(MAIN).to_owned(),
+        });
+    };
+    ask("read", None);
+    for action in &dialog.documents.gui_actions {
+        ask(&action.action, action.authorization_attribute.as_deref());
+    }
+    for action in &dialog.documents.api_actions {
+        ask(&action.action, action.authorization_attribute.as_deref());
+    }
+    for transmission in transmissions {
+        if let Some(attribute) = transmission.body.authorization_attribute.as_deref() {
+            ask(transmission_action(attribute), Some(attribute));
+        }
+    }
+    questions.into_iter().collect()
+}
+
+/// Reading a transmission is an action of its own, unless it is about another resource.
+fn transmission_action(attribute: &str) -> &'static str {
+    let names_resource = attribute
+        .get(..RESOURCE_URN_PREFIX.len())
+        .is_some_and(|prefix| prefix.eq_ignore_ascii_case(RESOURCE_URN_PREFIX));
+    if names_resource { "read" } else { "transmissionread" }
+}
+
+/// Reference of the instance behind a dialog: of an app or of a correspondence where the service
+/// owner's labels name one, of the dialog itself otherwise.
+#[must_use]
+pub fn instance_reference(dialog: &Dialog, service_owner_labels: &[String]) -> String {
+    let is_app = |rest: &str| {
+        rest.split_once('/').is_some_and(|(party, id)| {
+            party.parse::<i32>().is_ok_and(|party| party > 0) && uuid::Uuid::try_parse(id).is_ok()
+        })
+    };
+    let app = service_owner_labels
+        .iter()
+        .filter_map(|label| {
+            label
+                .strip_prefix("urn:altinn:instance-id:")
+                .or_else(|| label.strip_prefix("urn:altinn:integration:storage:"))
+        })
+        .filter(|rest| is_app(rest))
+        .max()
+        .map(|rest| format!("urn:altinn:instance-id:{rest}"));
+    let correspondence = || {
+        let prefix = "urn:altinn:correspondence-id:";
+        let is_one = |label: &&String| {
+            label.strip_prefix(prefix).is_some_and(|id| uuid::Uuid::try_parse(id).is_ok())
+        };
+        service_owner_labels.iter().filter(is_one).max().cloned()
+    };
+    app.or_else(correspondence).unwrap_or_else(|| format!("urn:altinn:dialog-id:{}", dialog.id))
+}
+
+/// What a user may do with a dialog.
+#[derive(Clone, Debug)]
+pub struct DialogAuthorization {
+    granted: BTreeSet<ActionAttribute>,
+    on_list: bool,
+    level: u32,
+    minimum_level: u32,
+}
+
+impl DialogAuthorization {
+    /// Whether the user may do `action` on the part that `attribute` names, or on the whole.
+    #[must_use]
+    pub fn may(&self, action: &str, attribute: Option<&str>) -> bool {
+        let attribute = attribute.unwrap_or(MAIN);
+        self.granted.iter().any(|grant| grant.action == action && grant.attribute == attribute)
+    }
+
+    /// Whether the user may read the dialog itself.
+    #[must_use]
+    pub fn may_read(&self) -> bool {
+        self.may("read", None)
+    }
+
+    /// Whether the user may read a transmission with this attribute.
+    #[must_use]
+    pub fn may_read_transmission(&self, attribute: Option<&str>) -> bool {
+        match attribute {
+            None => self.may_read(),
+            Some(attribute) => self.may("read", Some(attribute)) || self.may("transmissionread", Some(attribute)),
+        }
+    }
+
+    /// Whether the policy lets the user do anything with the dialog as a whole.
+    #[must_use]
+    pub fn has_any_action(&self) -> bool {
+        self.granted.iter().any(|grant| grant.attribute == MAIN)
+    }
+
+    /// Whether the user may know of the dialog: by its policy, or because lists show it.
+    #[must_use]
+    pub fn may_open(&self) -> bool {
+        self.has_any_action() || self.on_list
+    }
+
+    /// Whether the user's login is strong enough for the service.
+    #[must_use]
+    pub fn is_level_sufficient(&self) -> bool {
+        self.level >= self.minimum_level
+    }
+
+    /// Everything that was permitted, in order of action and attribute.
+    pub fn granted(&self) -> impl Iterator<Item = &ActionAttribute> {
+        self.granted.iter()
+    }
+}

@@ -1,0 +1,51 @@
+//! What the product does: one file per use case, shared by REST and GraphQL.
+
+mod create_dialog;
+mod get_dialog;
+mod languages;
+mod pseudonyms;
+mod search_dialogs;
+mod update_dialog;
+mod view;
+
+use crate::access::Access;
+use crate::access::dialog_token::DialogTokenSigner;
+use crate::altinn::PlatformFailure;
+use crate::clock::Clock;
+use crate::dialog::refusal::Refusal;
+use crate::store::{Store, StoreFailure};
+
+pub use create_dialog::Created;
+pub use languages::Languages;
+pub use pseudonyms::Pseudonyms;
+pub use search_dialogs::{DialogPage, DialogSearch};
+pub use update_dialog::NewState;
+pub use view::{DialogListView, DialogView};
+
+/// The use cases, and what they need.
+pub struct App {
+    /// The database.
+    pub store: Store,
+    /// Who may do what.
+    pub access: Access,
+    /// Time and ids.
+    pub clock: Clock,
+    /// Signs what end users show to service owners.
+    pub dialog_tokens: DialogTokenSigner,
+    /// Hides who somebody is from other end users.
+    pub pseudonyms: Pseudonyms,
+}
+
+/// Why a use case did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The request was refused.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The platform did not answer.
+    #[error(transparent)]
+    Platform(#[from] PlatformFailure),
+    /// The database did not do what it was asked to.
+    #[error(transparent)]
+    Store(#[from] StoreFailure),
+}
