@@ -1,15 +1,39 @@
 //! Dialogporten: the hub through which public agencies keep a digital dialog with every person and
 //! company of a country.
 //!
-//! The way of a request: [`api`] -> [`app`] -> [`access`], [`search`], [`dialog`], [`store`],
-//! [`events`]. Nothing in `api` touches SQL; nothing below `api` knows HTTP; `dialog` knows nothing
-//! but its rules.
+//! The way of a request: [`api`] -> [`app`] -> [`access`], [`search`], [`dialog`], [`store`].
+//! Nothing in `api` touches SQL; nothing below `api` knows HTTP; `dialog` knows nothing but its
+//! rules.
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | [`config`] | every setting; nothing else reads the environment |
+//! | [`clock`], [`timestamp`] | time and ids; moments as the wire has them |
+//! | [`json`] | input with every failure collected, shapes, their schemas |
+//! | [`server`] | settings -> store -> app -> router; start and shutdown |
+//! | [`telemetry`] | logs |
+//! | [`cli`] | the commands |
+//! | [`api`] | the wire |
+//! | [`app`] | the use cases |
+//! | [`dialog`] | the rules |
+//! | [`search`] | filters, order, position |
+//! | [`access`] | who calls, and what the caller may do and see |
+//! | [`store`] | all SQL |
+//! | [`altinn`] | what the platform is asked |
+//! | [`sandbox`] | the platform's stand-in, tokens, own PostgreSQL |
 
 pub mod access;
 pub mod altinn;
+pub mod api;
+pub mod app;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod dialog;
 pub mod json;
+pub mod sandbox;
 pub mod search;
+pub mod server;
 pub mod store;
+pub mod telemetry;
 pub mod timestamp;

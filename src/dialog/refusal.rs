@@ -21,12 +21,23 @@ pub enum Refusal {
         /// A sentence that names it.
         text: String,
     },
+    /// End users cannot see the dialog yet.
+    #[error("the dialog is not visible yet")]
+    NotYetVisible {
+        /// The dialog.
+        dialog: Uuid,
+        /// When they can.
+        visible_from: crate::timestamp::Timestamp,
+    },
     /// The dialog was deleted.
     #[error("the dialog was deleted")]
     Gone(Uuid),
     /// The dialog has another revision than the caller expects.
     #[error("the revision does not match")]
     RevisionMismatch,
+    /// The id that the caller chose for a new dialog is in use.
+    #[error("the dialog's id is taken")]
+    DialogIdTaken(Uuid),
     /// An idempotency key is taken.
     #[error("the idempotency key is taken")]
     IdempotentKeyTaken {

@@ -1,0 +1,3 @@
+//! The sandbox: what a start without any configuration needs, on one machine and without a network.
+
+pub mod postgres;
