@@ -1,0 +1,12 @@
+//! Rules that are common to all endpoints.
+
+pub mod accept_language;
+pub mod body;
+pub mod conditional;
+pub mod context;
+pub mod operation;
+pub mod paging;
+pub mod params;
+pub mod problem;
+pub mod query;
+pub mod respond;

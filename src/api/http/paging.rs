@@ -1,0 +1,67 @@
+//! Pages of lists: order, position, size, and the envelope.
+
+use super::query::Query;
+use crate::json::{Audience, Describe, Failures, Path, Property, Schemas};
+use crate::search::{Cursor, OrderBy, Page};
+
+const DEFAULT_LIMIT: u16 = 100;
+const MAX_LIMIT: i64 = 1_000;
+
+/// Reads `orderBy`, `continuationToken` and `limit`. Without an order that of the token holds.
+pub fn read(query: &Query, failures: &mut Failures) -> Page {
+    let order = query.text("orderBy", failures).and_then(|text| match OrderBy::parse(&text) {
+        Ok(order) => Some(order),
+        Err(text) => {
+            query.refuse("orderBy", &text, failures);
+            None
+        }
+    });
+    let token = query.text("continuationToken", failures);
+    let position = token.and_then(|token| match Cursor::parse(&token, order.as_ref()) {
+        Ok(position) => Some(position),
+        Err(text) => {
+            failures.add(&Path::Root("continuationToken"), text);
+            None
+        }
+    });
+    let limit = match query.integer("limit", failures) {
+        None => DEFAULT_LIMIT,
+        Some(limit) => {
+            if !(1..=MAX_LIMIT).contains(&limit) {
+                failures.add(&Path::Root("limit"), format!("must be from 1 to {MAX_LIMIT}; got {limit}."));
+            }
+            u16::try_from(limit).unwrap_or(DEFAULT_LIMIT)
+        }
+    };
+    match position {
+        Some((after, made_under)) => Page { order: made_under, after: Some(after), limit },
+        None => Page { order: order.unwrap_or_default(), after: None, limit },
+    }
+}
+
+/// One page of a list.
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PaginatedList<T> {
+    /// At most as many as asked for.
+    pub items: Vec<T>,
+    /// Whether there are more.
+    pub has_next_page: bool,
+    /// Where the next page starts; there on the last page too, for those who wait for more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub continuation_token: Option<String>,
+    /// The order of the items.
+    pub order_by: String,
+}
+
+impl<T: Describe> Describe for PaginatedList<T> {
+    fn describe(schemas: &mut Schemas) -> serde_json::Value {
+        let about = |audience: Option<Audience>, field, doc, schema| Property { audience, field, doc, schema };
+        schemas.object("PaginatedList", "One page of a list.", &[
+            about(None, "items", "At most as many as asked for.", <Vec<T>>::describe),
+            about(None, "has_next_page", "Whether there are more.", bool::describe),
+            about(None, "continuation_token", "Where the next page starts.", <Option<String>>::describe),
+            about(None, "order_by", "The order of the items.", String::describe),
+        ])
+    }
+}

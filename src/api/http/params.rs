@@ -1,0 +1,92 @@
+//! Everything of a request but its body: path, query and headers, with all failures collected.
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use uuid::Uuid;
+
+use super::accept_language;
+use super::conditional;
+use super::problem::Problem;
+use super::query::Query;
+use crate::app::Languages;
+use crate::dialog::write::Expected;
+use crate::json::{Failures, Path};
+
+/// Reads parameters; ask for all of them, then call [`finish`](Self::finish).
+pub struct Params {
+    path: Vec<(String, String)>,
+    /// The query string.
+    pub query: Query,
+    headers: HeaderMap,
+    /// What is wrong so far.
+    pub failures: Failures,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Params {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        // Fails only for percent-encoded bytes that are not UTF-8: no route has such a thing.
+        let raw = RawPathParams::from_request_parts(parts, state).await;
+        let raw = raw.map_err(|_| Problem::new(StatusCode::NOT_FOUND))?;
+        Ok(Self {
+            path: raw.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            query: Query::parse(parts.uri.query()),
+            headers: parts.headers.clone(),
+            failures: Failures::new(),
+        })
+    }
+}
+
+impl Params {
+    /// The UUID in the path under this name: 36 characters, or 32 hexadecimal digits.
+    pub fn uuid(&mut self, name: &str) -> Uuid {
+        let value = self.path.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str());
+        let id = value.filter(|v| matches!(v.len(), 32 | 36)).and_then(|v| Uuid::try_parse(v).ok());
+        id.unwrap_or_else(|| {
+            self.failures.unreadable(&Path::Root(name), "must be a UUID.");
+            Uuid::nil()
+        })
+    }
+
+    /// The dialog's id in the path.
+    pub fn dialog_id(&mut self) -> Uuid {
+        self.uuid("dialogId")
+    }
+
+    /// The revision that the caller expects.
+    pub fn expected(&mut self) -> Expected {
+        conditional::if_match(&self.headers).unwrap_or_else(|text| {
+            self.failures.unreadable(&Path::Root("If-Match"), text);
+            Expected::Unconditional
+        })
+    }
+
+    /// `isSilentUpdate`.
+    pub fn is_silent(&mut self) -> bool {
+        self.query.boolean("isSilentUpdate", &mut self.failures).unwrap_or(false)
+    }
+
+    /// Languages that the caller wants texts in.
+    pub fn languages(&mut self) -> Languages {
+        accept_language::read(&self.headers).unwrap_or_else(|text| {
+            self.failures.unreadable(&Path::Root("Accept-Language"), text);
+            Languages::default()
+        })
+    }
+
+    /// Whether the caller has this revision already.
+    #[must_use]
+    pub fn has_revision(&self, revision: Uuid) -> bool {
+        conditional::is_not_modified(&self.headers, revision)
+    }
+
+    /// Nothing more is read.
+    ///
+    /// # Errors
+    /// Everything that was wrong.
+    pub fn finish(&mut self) -> Result<(), Problem> {
+        std::mem::take(&mut self.failures).into_result().map_err(Problem::invalid)
+    }
+}

@@ -1,0 +1,236 @@
+//! Problem documents (RFC 9457), the only form in which errors leave the service.
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+use uuid::Uuid;
+
+use crate::app::Failure;
+use crate::dialog::limits;
+use crate::dialog::refusal::Refusal;
+use crate::json::Failures;
+use crate::store::StoreFailure;
+
+/// Media type of problem documents.
+pub const PROBLEM_JSON: &str = "application/problem+json; charset=utf-8";
+
+/// An error answer before it is put into the context of its request.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// Status of the answer.
+    pub status: StatusCode,
+    detail: Option<&'static str>,
+    errors: Option<Failures>,
+    /// The dialog that already exists, where one is in the way.
+    dialog_id: Option<Uuid>,
+    headers: HeaderMap,
+}
+
+impl Problem {
+    /// A problem with this status and nothing more to say.
+    #[must_use]
+    pub fn new(status: StatusCode) -> Self {
+        Self { status, detail: None, errors: None, dialog_id: None, headers: HeaderMap::new() }
+    }
+
+    /// A request that is wrong by itself.
+    #[must_use]
+    pub fn invalid(failures: Failures) -> Self {
+        Self::new(StatusCode::BAD_REQUEST).errors(failures)
+    }
+
+    /// Adds what is wrong, by key.
+    #[must_use]
+    pub fn errors(mut self, failures: Failures) -> Self {
+        self.errors = Some(failures);
+        self
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+
+    /// The existing dialog that is in the way.
+    #[must_use]
+    fn existing_dialog(mut self, id: Uuid) -> Self {
+        self.dialog_id = Some(id);
+        self.header(header::LOCATION, &format!("/api/v1/serviceowner/dialogs/{id}"))
+    }
+
+    /// The answer to a request for `instance` under this trace.
+    #[must_use]
+    pub fn render(self, instance: &str, trace_id: &str) -> Response {
+        let document = Document { problem: &self, instance, trace_id };
+        let body = serde_json::to_vec(&document).unwrap_or_default();
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        response
+    }
+}
+
+/// Leaves the problem for [`super::context`] to render: only there path and trace are known.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = self.status;
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// `type` and `title` of a status.
+fn kind(status: StatusCode) -> (&'static str, &'static str) {
+    match status {
+        StatusCode::BAD_REQUEST => ("rfc7231#section-6.5.1", "The request is not valid."),
+        StatusCode::UNAUTHORIZED => ("rfc7235#section-3.1", "A valid access token is required."),
+        StatusCode::FORBIDDEN => ("rfc7231#section-6.5.3", "Forbidden."),
+        StatusCode::NOT_FOUND => ("rfc7231#section-6.5.4", "Nothing was found."),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            ("rfc7231#section-6.5.5", "This method is not possible here; see the header Allow.")
+        }
+        StatusCode::NOT_ACCEPTABLE => ("rfc7231#section-6.5.6", "Only JSON can be given."),
+        StatusCode::REQUEST_TIMEOUT => ("rfc7231#section-6.5.7", "The request took too long to arrive."),
+        StatusCode::CONFLICT => ("rfc7231#section-6.5.8", "The request conflicts with what is there."),
+        StatusCode::GONE => ("rfc7231#section-6.5.9", "It has been deleted."),
+        StatusCode::PRECONDITION_FAILED => {
+            ("rfc7232#section-4.2", "It has changed since the revision in If-Match.")
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            ("rfc7231#section-6.5.11", "The body is larger than the limit of 20000000 bytes.")
+        }
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            ("rfc7231#section-6.5.13", "The body has a media type that is not possible here.")
+        }
+        StatusCode::UNPROCESSABLE_ENTITY => ("rfc4918#section-11.2", "The request cannot be carried out."),
+        StatusCode::BAD_GATEWAY => {
+            ("rfc7231#section-6.6.3", "A service that this one depends on did not answer.")
+        }
+        StatusCode::SERVICE_UNAVAILABLE => {
+            ("rfc7231#section-6.6.4", "The service cannot answer right now.")
+        }
+        _ => ("rfc7231#section-6.6.1", "Something went wrong."),
+    }
+}
+
+// The title of 413 states the limit.
+const _: () = assert!(limits::BODY_BYTES == 20_000_000);
+
+struct Document<'a> {
+    problem: &'a Problem,
+    instance: &'a str,
+    trace_id: &'a str,
+}
+
+impl Serialize for Document<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (kind, title) = kind(self.problem.status);
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("type", &format_args!("https://datatracker.ietf.org/doc/html/{kind}"))?;
+        map.serialize_entry("title", title)?;
+        map.serialize_entry("status", &self.problem.status.as_u16())?;
+        if let Some(detail) = self.problem.detail {
+            map.serialize_entry("detail", detail)?;
+        }
+        map.serialize_entry("instance", self.instance)?;
+        map.serialize_entry("traceId", self.trace_id)?;
+        if let Some(id) = self.problem.dialog_id {
+            map.serialize_entry("dialogId", &id)?;
+        }
+        if let Some(errors) = &self.problem.errors {
+            map.serialize_entry("errors", &Errors(errors))?;
+        }
+        map.end()
+    }
+}
+
+struct Errors<'a>(&'a Failures);
+
+impl Serialize for Errors<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter())
+    }
+}
+
+impl From<Failures> for Problem {
+    fn from(failures: Failures) -> Self {
+        Self::invalid(failures)
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let with = |status, key: &str, text: String| Self::new(status).errors(Failures::one(key, text));
+        match refusal {
+            Refusal::Invalid(failures) => Self::invalid(failures),
+            Refusal::Forbidden(texts) => {
+                let mut failures = Failures::new();
+                for text in texts {
+                    failures.add_key("Forbidden", text);
+                }
+                Self::new(StatusCode::FORBIDDEN).errors(failures)
+            }
+            Refusal::NotFound { entity, text } => with(StatusCode::NOT_FOUND, entity, text),
+            Refusal::NotYetVisible { dialog, visible_from } => {
+                let text = format!("The dialog ({dialog}) is not visible before {visible_from}.");
+                with(StatusCode::NOT_FOUND, "DialogEntity", text)
+                    .header(header::EXPIRES, &super::respond::http_date(visible_from))
+            }
+            Refusal::Gone(id) => {
+                with(StatusCode::GONE, "DialogEntity", format!("The dialog ({id}) has been deleted."))
+            }
+            Refusal::RevisionMismatch => Self::new(StatusCode::PRECONDITION_FAILED),
+            Refusal::DialogIdTaken(id) => {
+                let text = format!("There is a dialog with the id ({id}) already.");
+                with(StatusCode::CONFLICT, "DialogEntity", text).existing_dialog(id)
+            }
+            Refusal::IdempotentKeyTaken { text, dialog } => {
+                let problem = with(StatusCode::CONFLICT, "IdempotentKey", text);
+                match dialog {
+                    Some(id) => problem.existing_dialog(id),
+                    None => problem,
+                }
+            }
+            Refusal::Contended => {
+                let text = "Others change this dialog at the same time; try again.".to_owned();
+                with(StatusCode::CONFLICT, "DialogEntity", text)
+            }
+            Refusal::Unprocessable(failures) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY).errors(failures)
+            }
+        }
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused(refusal) => refusal.into(),
+            Failure::Platform(failure) => {
+                tracing::error!(error = %failure, "the platform failed");
+                let mut problem = Self::new(StatusCode::BAD_GATEWAY);
+                problem.detail = Some("A service of the platform did not answer; try again later.");
+                problem
+            }
+            Failure::Store(StoreFailure::Busy) => {
+                tracing::warn!("no database connection is free");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE).header(header::RETRY_AFTER, "1")
+            }
+            Failure::Store(StoreFailure::Conflict) => Refusal::Contended.into(),
+            Failure::Store(failure) => {
+                tracing::error!(error = &failure as &dyn std::error::Error, "the database failed");
+                let mut problem = Self::new(StatusCode::INTERNAL_SERVER_ERROR);
+                problem.detail = Some("An unexpected error has occurred; the trace id leads to its cause.");
+                problem
+            }
+        }
+    }
+}
