@@ -5,8 +5,10 @@
 //! [`events`]. Nothing in `api` touches SQL; nothing below `api` knows HTTP; `dialog` knows nothing
 //! but its rules.
 
+pub mod access;
 pub mod altinn;
 pub mod clock;
 pub mod dialog;
 pub mod json;
+pub mod sandbox;
 pub mod timestamp;
