@@ -1,3 +1,7 @@
 //! The sandbox: what a start without any configuration needs, on one machine and without a network.
 
+pub mod http;
+pub mod issuers;
+pub mod keys;
 pub mod postgres;
+pub mod token_generator;
