@@ -129,7 +129,10 @@ impl Access {
     ///
     /// # Errors
     /// When the platform does not answer.
-    pub async fn names(&self, ids: BTreeSet<&str>) -> Result<HashMap<String, Option<String>>, PlatformFailure> {
+    pub async fn names(
+        &self,
+        ids: BTreeSet<&str>,
+    ) -> Result<HashMap<String, Option<String>>, PlatformFailure> {
         let mut names = HashMap::with_capacity(ids.len());
         for id in ids {
             let name = match PartyUrn::parse(id) {
@@ -187,17 +190,29 @@ impl Access {
     }
 
     /// Whether the dialog is among those that the user may list.
-    async fn is_listed(&self, caller: &Caller, dialog: &Dialog, instance: &str) -> Result<bool, PlatformFailure> {
+    async fn is_listed(
+        &self,
+        caller: &Caller,
+        dialog: &Dialog,
+        instance: &str,
+    ) -> Result<bool, PlatformFailure> {
         let parties = self.parties(caller, std::slice::from_ref(&dialog.party)).await?;
         let resources = self.resources.load();
         Ok(parties.iter().filter(|party| party.party == dialog.party).any(|party| {
             listed_resources(&resources, party).contains(dialog.service_resource.as_str())
-                || party.instances.iter().any(|i| i.resource == dialog.service_resource && i.reference == instance)
+                || party
+                    .instances
+                    .iter()
+                    .any(|i| i.resource == dialog.service_resource && i.reference == instance)
         }))
     }
 
     /// The parties of a user with their sub-units beside them.
-    async fn parties(&self, caller: &Caller, filter: &[PartyUrn]) -> Result<Vec<AuthorizedParty>, PlatformFailure> {
+    async fn parties(
+        &self,
+        caller: &Caller,
+        filter: &[PartyUrn],
+    ) -> Result<Vec<AuthorizedParty>, PlatformFailure> {
         let mut parties = Vec::new();
         for mut party in self.platform.access_management.authorized_parties(&caller.user, filter).await? {
             parties.append(&mut party.sub_parties);
@@ -309,9 +324,8 @@ pub fn instance_reference(dialog: &Dialog, service_owner_labels: &[String]) -> S
         .map(|rest| format!("urn:altinn:instance-id:{rest}"));
     let correspondence = || {
         let prefix = "urn:altinn:correspondence-id:";
-        let is_one = |label: &&String| {
-            label.strip_prefix(prefix).is_some_and(|id| uuid::Uuid::try_parse(id).is_ok())
-        };
+        let is_one =
+            |label: &&String| label.strip_prefix(prefix).is_some_and(|id| uuid::Uuid::try_parse(id).is_ok());
         service_owner_labels.iter().filter(is_one).max().cloned()
     };
     app.or_else(correspondence).unwrap_or_else(|| format!("urn:altinn:dialog-id:{}", dialog.id))
@@ -345,7 +359,9 @@ impl DialogAuthorization {
     pub fn may_read_transmission(&self, attribute: Option<&str>) -> bool {
         match attribute {
             None => self.may_read(),
-            Some(attribute) => self.may("read", Some(attribute)) || self.may("transmissionread", Some(attribute)),
+            Some(attribute) => {
+                self.may("read", Some(attribute)) || self.may("transmissionread", Some(attribute))
+            }
         }
     }
 

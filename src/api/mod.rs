@@ -16,6 +16,8 @@ pub struct Api {
     pub app: App,
     /// Checks access tokens.
     pub tokens: TokenVerifier,
+    /// Whether this instance wants traffic.
+    pub readiness: public::Readiness,
 }
 
 /// The state of the router.

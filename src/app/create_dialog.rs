@@ -26,7 +26,12 @@ impl App {
     ///
     /// # Errors
     /// What [`create::read`] and [`create::Draft::decide`] refuse, and ids and keys that are taken.
-    pub async fn create_dialog(&self, caller: &Caller, body: &Json, silent: bool) -> Result<Created, Failure> {
+    pub async fn create_dialog(
+        &self,
+        caller: &Caller,
+        body: &Json,
+        silent: bool,
+    ) -> Result<Created, Failure> {
         let now = self.clock.now();
         let mut ids = self.clock.ids(now);
         let draft = create::read(body, silent, Access::writer(caller), now, &mut ids)?;

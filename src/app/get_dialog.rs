@@ -87,7 +87,11 @@ impl App {
         Ok(eyes.dialog(detail, Some(token)))
     }
 
-    async fn authorize(&self, caller: &Caller, detail: &DialogDetail) -> Result<DialogAuthorization, Failure> {
+    async fn authorize(
+        &self,
+        caller: &Caller,
+        detail: &DialogDetail,
+    ) -> Result<DialogAuthorization, Failure> {
         let DialogDetail { dialog, transmissions, service_owner_labels, .. } = detail;
         Ok(self.access.authorize(caller, dialog, transmissions, service_owner_labels).await?)
     }
@@ -100,7 +104,8 @@ impl App {
         let marked = dialog.system_labels.contains(SystemLabel::MarkedAsUnopened);
         let entry_id = seen_id(dialog, caller.user.as_str());
         let is_known = detail.seen.iter().any(|entry| {
-            entry.id == entry_id || (entry.user_id == caller.user.as_str() && entry.seen_at > dialog.updated_at)
+            entry.id == entry_id
+                || (entry.user_id == caller.user.as_str() && entry.seen_at > dialog.updated_at)
         });
         if is_known && dialog.is_seen && !marked {
             return Ok(ids);

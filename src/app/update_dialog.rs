@@ -78,7 +78,9 @@ impl App {
             let claims = change.claims.clone();
             match self.store.change(change).await {
                 Ok(true) => return Ok(revision),
-                Ok(false) if *expected != Expected::Unconditional => return Err(Refusal::RevisionMismatch.into()),
+                Ok(false) if *expected != Expected::Unconditional => {
+                    return Err(Refusal::RevisionMismatch.into());
+                }
                 Ok(false) | Err(StoreFailure::Conflict) => {}
                 Err(failure) => return Err(taken_part(failure, &claims)),
             }
@@ -101,7 +103,9 @@ fn references(body: &Json) -> References {
                                 keys.insert(text.clone());
                             }
                         }
-                        Json::String(text) => ids.extend(Uuid::try_parse(text).ok().filter(|_| text.len() == 36)),
+                        Json::String(text) => {
+                            ids.extend(Uuid::try_parse(text).ok().filter(|_| text.len() == 36))
+                        }
                         value => collect(value, ids, keys),
                     }
                 }

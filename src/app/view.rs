@@ -5,8 +5,8 @@ use uuid::Uuid;
 use super::{Languages, Pseudonyms};
 use crate::access::DialogAuthorization;
 use crate::dialog::model::{
-    Activity, Actor, ApiAction, ApiActionEndpoint, Attachment, Content, ContentValue, Dialog, GuiAction, Localization,
-    Localizations, NavigationalAction, Transmission, TransmissionContent,
+    Activity, Actor, ApiAction, ApiActionEndpoint, Attachment, Content, ContentValue, Dialog, GuiAction,
+    Localization, Localizations, NavigationalAction, Transmission, TransmissionContent,
 };
 use crate::dialog::vocabulary::{
     ActorType, DialogActivityType, DialogGuiActionPriority, DialogStatus, DialogTransmissionType, HttpVerb,
@@ -511,7 +511,8 @@ impl Eyes<'_> {
 
     fn transmission(&self, transmission: Transmission, is_opened: bool) -> TransmissionView {
         let body = transmission.body;
-        let authorized = self.authorization.map(|a| a.may_read_transmission(body.authorization_attribute.as_deref()));
+        let authorized =
+            self.authorization.map(|a| a.may_read_transmission(body.authorization_attribute.as_deref()));
         let content = body.content.map(|content: TransmissionContent| TransmissionContentView {
             title: self.content_value(content.title),
             summary: self.optional_content(content.summary),

@@ -360,10 +360,14 @@ mod described {
     use crate::json::{UriReference, described};
     use crate::timestamp::Timestamp;
 
-    described!(Localization, "A text in one language.", [
-        (None, "value", "The text.", String),
-        (None, "language_code", "Two-letter language code (ISO 639-1).", String),
-    ]);
+    described!(
+        Localization,
+        "A text in one language.",
+        [
+            (None, "value", "The text.", String),
+            (None, "language_code", "Two-letter language code (ISO 639-1).", String),
+        ]
+    );
     described!(Attachment, "A document in one or more representations.", [
         (None, "id", "Its id.", Uuid),
         (None, "display_name", "Name for people.", Vec<Localization>),

@@ -95,7 +95,9 @@ fn read_search(params: &mut Params) -> DialogSearch {
     for (index, party) in parties.iter().enumerate() {
         match PartyUrn::parse_dialog_party(party) {
             Some(party) => wanted.push(party),
-            None => failures.add(&Path::Root("party").item(index), "must be the URN of a person or organisation."),
+            None => {
+                failures.add(&Path::Root("party").item(index), "must be the URN of a person or organisation.")
+            }
         }
     }
     // What is no URN of a resource is kept: it matches nothing.
@@ -147,8 +149,12 @@ fn read_filters(query: &crate::api::http::query::Query, failures: &mut Failures)
         extended_status,
         external_reference: query.text("externalReference", failures),
         process,
-        system_labels: (!labels.is_empty())
-            .then(|| labels.into_iter().map(SystemLabels::of).fold(SystemLabels(0), |all, one| SystemLabels(all.0 | one.0))),
+        system_labels: (!labels.is_empty()).then(|| {
+            labels
+                .into_iter()
+                .map(SystemLabels::of)
+                .fold(SystemLabels(0), |all, one| SystemLabels(all.0 | one.0))
+        }),
         exclude_api_only: query.boolean("excludeApiOnly", failures).unwrap_or(false),
         is_content_seen: query.boolean("isContentSeen", failures),
         created: between(query, "createdAfter", "createdBefore", failures),

@@ -11,7 +11,9 @@ pub use dialogs::{GET_DIALOG, SEARCH_DIALOGS};
 
 /// All operations.
 pub fn router(state: &ApiState) -> Router<ApiState> {
-    Router::new()
-        .operation(state, &GET_DIALOG, dialogs::get_dialog)
-        .operation(state, &SEARCH_DIALOGS, dialogs::search_dialogs)
+    Router::new().operation(state, &GET_DIALOG, dialogs::get_dialog).operation(
+        state,
+        &SEARCH_DIALOGS,
+        dialogs::search_dialogs,
+    )
 }

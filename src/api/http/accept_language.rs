@@ -70,7 +70,9 @@ mod tests {
         ] {
             assert_eq!(parse(value), Ok(expected), "{value}");
         }
-        for bad in ["invalid;;;", "en;x=1", "en;q", "en;q=2", "en;q=-1", "en;q=x", "en;q=NaN", "en;q=0.5;q=0.6"] {
+        for bad in
+            ["invalid;;;", "en;x=1", "en;q", "en;q=2", "en;q=-1", "en;q=x", "en;q=NaN", "en;q=0.5;q=0.6"]
+        {
             assert!(parse(bad).unwrap_err().contains("Accept-Language"), "{bad}");
         }
     }

@@ -28,7 +28,8 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
 
 async fn read(request: Request) -> Result<bytes::Bytes, Problem> {
     let too_large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE).header(header::CONNECTION, "close");
-    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+    let announced =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limits::BODY_BYTES as u64) {
         return Err(too_large());
     }

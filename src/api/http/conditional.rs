@@ -116,7 +116,16 @@ mod tests {
 
     #[test]
     fn everything_else_is_malformed() {
-        for line in ["word", "", " ", "\"unbalanced", "W/word", &format!("\"{A}\","), &format!("\"{A}\" \"{B}\""), "{86ea8715-05f5-4a4e-8bf7-91840e06dee5}"] {
+        for line in [
+            "word",
+            "",
+            " ",
+            "\"unbalanced",
+            "W/word",
+            &format!("\"{A}\","),
+            &format!("\"{A}\" \"{B}\""),
+            "{86ea8715-05f5-4a4e-8bf7-91840e06dee5}",
+        ] {
             assert!(read(&[line]).is_err(), "{line}");
         }
     }

@@ -49,7 +49,13 @@ fn trace(headers: &HeaderMap, clock: &Clock) -> String {
             text.len() == length && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
         };
         let zero = |text: &str| text.bytes().all(|b| b == b'0');
-        let valid = hex(version, 2) && version != "ff" && hex(trace, 32) && !zero(trace) && hex(span, 16) && !zero(span) && hex(flags, 2);
+        let valid = hex(version, 2)
+            && version != "ff"
+            && hex(trace, 32)
+            && !zero(trace)
+            && hex(span, 16)
+            && !zero(span)
+            && hex(flags, 2);
         valid.then(|| (trace.to_owned(), flags.to_owned()))
     });
     let (trace, flags) = given.unwrap_or_else(|| (ids.revision().simple().to_string(), "00".to_owned()));

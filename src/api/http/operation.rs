@@ -146,7 +146,9 @@ fn admit(api: &ApiState, operation: &Operation, mut request: Request) -> Result<
     let authorization = match authorization {
         None => None,
         Some(Ok(text)) => Some(text),
-        Some(Err(_)) => return Err(unauthorized(TokenRefusal::Invalid("it has characters other than ASCII"))),
+        Some(Err(_)) => {
+            return Err(unauthorized(TokenRefusal::Invalid("it has characters other than ASCII")));
+        }
     };
     let claims = api.tokens.verify(authorization, api.app.clock.now()).map_err(unauthorized)?;
     let mut caller = operation.policy.admit(&claims).map_err(|refusal| forbidden(&refusal))?;
@@ -190,7 +192,9 @@ fn check_media_type(operation: &Operation, request: &Request) -> Result<(), Prob
 
 fn unauthorized(refusal: TokenRefusal) -> Problem {
     match refusal.www_authenticate() {
-        Some(challenge) => Problem::new(StatusCode::UNAUTHORIZED).header(header::WWW_AUTHENTICATE, &challenge),
+        Some(challenge) => {
+            Problem::new(StatusCode::UNAUTHORIZED).header(header::WWW_AUTHENTICATE, &challenge)
+        }
         None => Problem::new(StatusCode::SERVICE_UNAVAILABLE).header(header::RETRY_AFTER, "5"),
     }
 }
@@ -203,10 +207,10 @@ fn forbidden(refusal: &PolicyRefusal) -> Problem {
     };
     match refusal {
         PolicyRefusal::MissingScope { .. } => problem,
-        PolicyRefusal::WrongKind { .. } => problem.errors(Failures::one("Type", refusal.to_string())),
-        PolicyRefusal::MissingConsumer | PolicyRefusal::MixedToken => {
-            problem.errors(Failures::one("Forbidden", refusal.to_string()))
+        PolicyRefusal::WrongKind { .. } | PolicyRefusal::MixedToken => {
+            problem.errors(Failures::one("Type", refusal.to_string()))
         }
+        PolicyRefusal::MissingConsumer => problem.errors(Failures::one("Forbidden", refusal.to_string())),
     }
 }
 

@@ -56,12 +56,17 @@ pub struct PaginatedList<T> {
 
 impl<T: Describe> Describe for PaginatedList<T> {
     fn describe(schemas: &mut Schemas) -> serde_json::Value {
-        let about = |audience: Option<Audience>, field, doc, schema| Property { audience, field, doc, schema };
-        schemas.object("PaginatedList", "One page of a list.", &[
-            about(None, "items", "At most as many as asked for.", <Vec<T>>::describe),
-            about(None, "has_next_page", "Whether there are more.", bool::describe),
-            about(None, "continuation_token", "Where the next page starts.", <Option<String>>::describe),
-            about(None, "order_by", "The order of the items.", String::describe),
-        ])
+        let about =
+            |audience: Option<Audience>, field, doc, schema| Property { audience, field, doc, schema };
+        schemas.object(
+            "PaginatedList",
+            "One page of a list.",
+            &[
+                about(None, "items", "At most as many as asked for.", <Vec<T>>::describe),
+                about(None, "has_next_page", "Whether there are more.", bool::describe),
+                about(None, "continuation_token", "Where the next page starts.", <Option<String>>::describe),
+                about(None, "order_by", "The order of the items.", String::describe),
+            ],
+        )
     }
 }

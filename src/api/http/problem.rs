@@ -114,9 +114,7 @@ fn kind(status: StatusCode) -> (&'static str, &'static str) {
         StatusCode::BAD_GATEWAY => {
             ("rfc7231#section-6.6.3", "A service that this one depends on did not answer.")
         }
-        StatusCode::SERVICE_UNAVAILABLE => {
-            ("rfc7231#section-6.6.4", "The service cannot answer right now.")
-        }
+        StatusCode::SERVICE_UNAVAILABLE => ("rfc7231#section-6.6.4", "The service cannot answer right now."),
         _ => ("rfc7231#section-6.6.1", "Something went wrong."),
     }
 }
@@ -203,9 +201,7 @@ impl From<Refusal> for Problem {
                 let text = "Others change this dialog at the same time; try again.".to_owned();
                 with(StatusCode::CONFLICT, "DialogEntity", text)
             }
-            Refusal::Unprocessable(failures) => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY).errors(failures)
-            }
+            Refusal::Unprocessable(failures) => Self::new(StatusCode::UNPROCESSABLE_ENTITY).errors(failures),
         }
     }
 }

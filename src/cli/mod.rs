@@ -1,0 +1,32 @@
+//! The commands.
+
+mod serve;
+mod token;
+
+use std::process::ExitCode;
+
+use crate::config::{self, Command, CommandLine, DatabaseSettings};
+use crate::server::{Database, StartFailure};
+
+/// Runs one command.
+///
+/// # Errors
+/// What is to be shown to the user before the program ends with a failure.
+pub async fn run(command_line: CommandLine) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    match command_line.command {
+        None => serve::serve(&command_line.serve).await?,
+        Some(Command::Serve(settings)) => serve::serve(&settings).await?,
+        Some(Command::Migrate(settings)) => migrate(&settings).await?,
+        Some(Command::Token(settings)) => println!("{}", token::token(&settings).await?),
+        Some(Command::Openapi(_settings)) => {}
+        Some(Command::Settings) => print!("{}", config::reference()),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn migrate(settings: &DatabaseSettings) -> Result<(), StartFailure> {
+    let database = Database::open(settings).await?;
+    database.close().await;
+    println!("The database schema is up to date.");
+    Ok(())
+}

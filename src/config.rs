@@ -1,0 +1,243 @@
+//! Every setting: name, meaning, default. Nothing else reads the environment.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Dialogporten: the hub through which public agencies keep a digital dialog with every person and
+/// company of a country. Without a command and without settings it starts the sandbox.
+#[derive(Debug, Parser)]
+#[command(name = "dialogporten", version, args_conflicts_with_subcommands = true)]
+pub struct CommandLine {
+    /// What to do; `serve` when left out.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Settings of `serve`, for a start without the name of the command.
+    #[command(flatten)]
+    pub serve: ServeSettings,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Answer requests. Without DATABASE_URL: as sandbox, on an own PostgreSQL.
+    Serve(Box<ServeSettings>),
+    /// Bring the database schema up to date, and end.
+    Migrate(DatabaseSettings),
+    /// Print an access token of the sandbox.
+    Token(TokenSettings),
+    /// Write the OpenAPI documents to a directory.
+    Openapi(OpenapiSettings),
+    /// Print the reference of all settings, in Markdown.
+    Settings,
+}
+
+/// Settings of `serve`.
+#[derive(Clone, Debug, Args)]
+pub struct ServeSettings {
+    /// Address and port to listen on.
+    #[arg(long, env = "DIALOGPORTEN_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:7214")]
+    pub listen: SocketAddr,
+    /// Base URL under which clients reach the service, without /api/v1; made of the listening address
+    /// when left out.
+    #[arg(long, env = "DIALOGPORTEN_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+    /// The database.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
+    /// The sandbox.
+    #[command(flatten)]
+    pub sandbox: SandboxSettings,
+    /// Logs.
+    #[command(flatten)]
+    pub log: LogSettings,
+    /// Seconds to go on serving after SIGTERM, with readiness at 503, before new connections are
+    /// refused: time for a load balancer to notice. 10 when left out, 0 in the sandbox.
+    #[arg(long, env = "DIALOGPORTEN_SHUTDOWN_DELAY", value_name = "SECONDS")]
+    pub shutdown_delay: Option<u64>,
+    /// Seconds that a request may take before it is answered with 503.
+    #[arg(long, env = "DIALOGPORTEN_REQUEST_TIMEOUT", value_name = "SECONDS", default_value_t = 30)]
+    pub request_timeout: u64,
+}
+
+/// Settings of the database.
+#[derive(Clone, Debug, Args)]
+pub struct DatabaseSettings {
+    /// PostgreSQL to use (15 or newer), as postgres://user:password@host:port/database. Without it
+    /// the sandbox runs one of its own.
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// Most connections to the database.
+    #[arg(
+        long,
+        env = "DIALOGPORTEN_DATABASE_CONNECTIONS",
+        value_name = "COUNT",
+        default_value_t = 20,
+        value_parser = clap::value_parser!(u32).range(1..=1000)
+    )]
+    pub database_connections: u32,
+    /// Directory in which the sandbox's own PostgreSQL keeps its data.
+    #[arg(long, env = "DIALOGPORTEN_DATA_DIR", value_name = "DIRECTORY", default_value = ".dialogporten")]
+    pub data_dir: PathBuf,
+    /// Directory of the PostgreSQL programs, for the sandbox's own; searched for when left out.
+    #[arg(long, env = "DIALOGPORTEN_POSTGRES_BIN", value_name = "DIRECTORY")]
+    pub postgres_bin: Option<PathBuf>,
+}
+
+/// Settings of the sandbox.
+#[derive(Clone, Debug, Args)]
+pub struct SandboxSettings {
+    /// Run as sandbox although DATABASE_URL is set: tokens for everybody, decisions from a catalogue.
+    #[arg(long, env = "DIALOGPORTEN_SANDBOX")]
+    pub sandbox: bool,
+    /// Catalogue of organisations, people, services and rights to use instead of the built-in one, as
+    /// TOML or JSON.
+    #[arg(long, env = "DIALOGPORTEN_CATALOGUE", value_name = "FILE")]
+    pub catalogue: Option<PathBuf>,
+    /// Let the sandbox listen on addresses that other machines reach. It gives tokens of any identity
+    /// to whoever knows its password: never where real data is.
+    #[arg(long, env = "DIALOGPORTEN_SANDBOX_ALLOW_REMOTE")]
+    pub sandbox_allow_remote: bool,
+    /// User name and password of the sandbox's token generator. On a loopback address any will do.
+    #[arg(
+        long,
+        env = "DIALOGPORTEN_SANDBOX_CREDENTIALS",
+        value_name = "USER:PASSWORD",
+        default_value = "sandbox:sandbox",
+        hide_env_values = true
+    )]
+    pub sandbox_credentials: String,
+}
+
+/// Settings of logs.
+#[derive(Clone, Debug, Args)]
+pub struct LogSettings {
+    /// What is logged: a level (error, warn, info, debug, trace), or levels by part of the program.
+    #[arg(long, env = "DIALOGPORTEN_LOG", value_name = "FILTER", default_value = "info,sqlx=warn")]
+    pub log: String,
+    /// Form of log lines.
+    #[arg(long, env = "DIALOGPORTEN_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+}
+
+/// Form of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object for each line.
+    Json,
+}
+
+/// Settings of `token`.
+#[derive(Debug, Args)]
+pub struct TokenSettings {
+    /// Whose token.
+    #[arg(value_enum)]
+    pub kind: TokenFor,
+    /// Parameters of the token generator, such as pid=08844397713, orgNo=991825827, scopes=…, ttl=60.
+    #[arg(value_name = "NAME=VALUE")]
+    pub parameters: Vec<String>,
+    /// The database in which the running sandbox keeps its keys.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
+    /// Base URL of the sandbox, for tokens of env=none.
+    #[arg(
+        long,
+        env = "DIALOGPORTEN_PUBLIC_URL",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:7214"
+    )]
+    pub public_url: String,
+}
+
+/// Whose token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TokenFor {
+    /// A service owner: 991825827 (ttd) unless said otherwise.
+    So,
+    /// A person: 08844397713 unless said otherwise.
+    Person,
+    /// A system user: 51551dd0-b9c5-4f4b-a4a2-9b7e3669b364 unless said otherwise.
+    Systemuser,
+    /// A person known by e-mail address.
+    Email,
+}
+
+/// Settings of `openapi`.
+#[derive(Debug, Args)]
+pub struct OpenapiSettings {
+    /// Directory to write to.
+    #[arg(long, value_name = "DIRECTORY", default_value = "openapi")]
+    pub out: PathBuf,
+}
+
+/// What `serve` starts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// With identities and decisions of its own.
+    Sandbox,
+    /// With those of the national platform.
+    Production,
+}
+
+impl ServeSettings {
+    /// What to start as: the sandbox when asked for, or when there is no database.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        if self.sandbox.sandbox || self.database.url().is_none() { Mode::Sandbox } else { Mode::Production }
+    }
+}
+
+impl DatabaseSettings {
+    /// The database to use; an empty setting is none.
+    #[must_use]
+    pub fn url(&self) -> Option<&str> {
+        self.database_url.as_deref().filter(|url| !url.is_empty())
+    }
+}
+
+/// The reference of all settings, in Markdown, made of the declarations above.
+#[must_use]
+pub fn reference() -> String {
+    use std::fmt::Write;
+
+    let mut out = String::from(
+        "# Settings\n\nMade by `dialogporten settings`. Each setting is an option of the command line and, \
+         where a name is given, a variable of the environment; the command line wins.\n",
+    );
+    let mut root = <CommandLine as clap::CommandFactory>::command();
+    root.build();
+    for command in root.get_subcommands().filter(|command| command.get_name() != "help") {
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        let _ = write!(out, "\n## `dialogporten {}`\n\n{about}\n", command.get_name());
+        let settings: Vec<_> = command.get_arguments().filter(|a| a.get_id() != "help").collect();
+        if settings.is_empty() {
+            continue;
+        }
+        out.push_str("\n| option | environment | default | meaning |\n| --- | --- | --- | --- |\n");
+        for setting in settings {
+            let values = setting.get_value_names().unwrap_or_default();
+            let value = values.first().filter(|_| setting.get_action().takes_values());
+            let name = match (setting.get_long(), value) {
+                (Some(long), Some(value)) => format!("--{long} {value}"),
+                (Some(long), None) => format!("--{long}"),
+                (None, value) => value.map_or_else(String::new, ToString::to_string),
+            };
+            let env = setting.get_env().map(|env| format!("`{}`", env.to_string_lossy())).unwrap_or_default();
+            let defaults: Vec<_> = setting
+                .get_default_values()
+                .iter()
+                .map(|value| format!("`{}`", value.to_string_lossy()))
+                .collect();
+            let help =
+                setting.get_long_help().or(setting.get_help()).map(ToString::to_string).unwrap_or_default();
+            let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+            let defaults =
+                if setting.get_action().takes_values() { defaults.join(" ") } else { String::new() };
+            let _ = writeln!(out, "| `{name}` | {env} | {defaults} | {help} |");
+        }
+    }
+    out
+}

@@ -1,0 +1,274 @@
+//! Composition: settings -> database -> use cases -> router; start and shutdown.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{from_fn, map_response};
+use axum::response::{IntoResponse, Response};
+use axum::serve::ListenerExt;
+use axum::{Router, ServiceExt};
+use sqlx::postgres::PgConnectOptions;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tower::Layer;
+use tower::util::MapRequestLayer;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::access::Access;
+use crate::access::dialog_token::DialogTokenSigner;
+use crate::access::token::TokenVerifier;
+use crate::altinn::PlatformFailure;
+use crate::api::http::context;
+use crate::api::http::problem::Problem;
+use crate::api::public::Readiness;
+use crate::api::{self, Api, ApiState};
+use crate::app::{App, Pseudonyms};
+use crate::clock::Clock;
+use crate::config::{DatabaseSettings, Mode, ServeSettings};
+use crate::sandbox::catalogue::{Catalogue, CatalogueError};
+use crate::sandbox::http::SandboxHttp;
+use crate::sandbox::issuers::{Environment, sandbox_issuers};
+use crate::sandbox::keys::{SandboxKeys, SandboxKeysFailure};
+use crate::sandbox::postgres::{EmbeddedFailure, EmbeddedOptions, EmbeddedPostgres};
+use crate::store::Store;
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartFailure {
+    /// A setting is missing or wrong.
+    #[error("{0}")]
+    Setting(String),
+    /// The sandbox's own PostgreSQL did not start.
+    #[error(transparent)]
+    Postgres(#[from] EmbeddedFailure),
+    /// The database did not answer, or has a schema that is not ours.
+    #[error("the database schema could not be brought up to date: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// The sandbox's keys could not be had.
+    #[error(transparent)]
+    Keys(#[from] SandboxKeysFailure),
+    /// The sandbox's catalogue is wrong.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+    /// The platform did not answer.
+    #[error(transparent)]
+    Platform(#[from] PlatformFailure),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// A database that is up, with the sandbox's own server where there is one.
+pub struct Database {
+    /// The store.
+    pub store: Store,
+    embedded: Option<EmbeddedPostgres>,
+}
+
+impl Database {
+    /// The database of the settings, or the sandbox's own, with its schema up to date.
+    ///
+    /// # Errors
+    /// When it cannot be reached, started or migrated.
+    pub async fn open(settings: &DatabaseSettings) -> Result<Self, StartFailure> {
+        let (options, embedded) = match settings.url() {
+            Some(url) => (connect_options(url)?, None),
+            None => {
+                let embedded = EmbeddedPostgres::start(EmbeddedOptions {
+                    data_dir: settings.data_dir.clone(),
+                    bin_dir: settings.postgres_bin.clone(),
+                    durable: true,
+                    max_connections: 200,
+                })
+                .await?;
+                (embedded.connect_options(), Some(embedded))
+            }
+        };
+        let store = Store::open(options, settings.database_connections);
+        store.migrate().await?;
+        Ok(Self { store, embedded })
+    }
+
+    /// Closes all connections and stops the sandbox's own server.
+    pub async fn close(self) {
+        self.store.close().await;
+        if let Some(embedded) = self.embedded
+            && let Err(error) = embedded.stop().await
+        {
+            tracing::error!(%error, "PostgreSQL did not stop");
+        }
+    }
+}
+
+/// Reads the URL of a database.
+///
+/// # Errors
+/// When it is not one of PostgreSQL.
+pub fn connect_options(url: &str) -> Result<PgConnectOptions, StartFailure> {
+    // The error may repeat the URL and so the password: it is not shown.
+    PgConnectOptions::from_str(url)
+        .map_err(|_| StartFailure::Setting("DATABASE_URL is not a PostgreSQL URL.".into()))
+}
+
+/// A running service.
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Base URL for clients.
+    pub public_url: String,
+    readiness: Readiness,
+    stop: watch::Sender<bool>,
+    serving: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+impl Server {
+    /// Starts the service on a store.
+    ///
+    /// # Errors
+    /// When a setting is missing or wrong, or something that is needed cannot be had.
+    pub async fn start(settings: &ServeSettings, store: Store, clock: Clock) -> Result<Self, StartFailure> {
+        if settings.mode() == Mode::Production {
+            return Err(StartFailure::Setting(
+                "DATABASE_URL is set, but this version has no clients of the national platform yet: tokens and \
+                 decisions can only come from the sandbox. Start with --sandbox (or DIALOGPORTEN_SANDBOX=true)."
+                    .into(),
+            ));
+        }
+        if !settings.listen.ip().is_loopback() && !settings.sandbox.sandbox_allow_remote {
+            return Err(StartFailure::Setting(format!(
+                "The sandbox gives tokens of any identity, so it listens on loopback addresses only; {} is none. \
+                 To do it all the same: --sandbox-allow-remote (or DIALOGPORTEN_SANDBOX_ALLOW_REMOTE=true).",
+                settings.listen
+            )));
+        }
+        let listener = TcpListener::bind(settings.listen)
+            .await
+            .map_err(|source| StartFailure::Listen { address: settings.listen, source })?;
+        let address = listener
+            .local_addr()
+            .map_err(|source| StartFailure::Listen { address: settings.listen, source })?;
+        let public_url = match &settings.public_url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => format!("http://{address}"),
+        };
+        let keys = Arc::new(SandboxKeys::load_or_create(store.pool()).await?);
+        let catalogue = Arc::new(catalogue(settings.sandbox.catalogue.as_deref())?);
+        let environment = Environment::from_name(catalogue.profile()).unwrap_or_default();
+        let issuers = sandbox_issuers(&keys, environment, &public_url)
+            .map_err(|fault| StartFailure::Setting(fault.to_string()))?;
+        let readiness = Readiness::default();
+        let api = Arc::new(Api {
+            app: App {
+                store,
+                access: Access::load(crate::sandbox::platform::platform(catalogue)).await?,
+                clock: clock.clone(),
+                dialog_tokens: DialogTokenSigner::new(keys.dialog_token.clone(), Vec::new(), &public_url),
+                pseudonyms: Pseudonyms::new(&keys.pseudonym_secret),
+            },
+            tokens: TokenVerifier::new(issuers),
+            readiness: readiness.clone(),
+        });
+        let sandbox = crate::sandbox::http::router(Arc::new(SandboxHttp {
+            keys,
+            clock: clock.clone(),
+            base_url: public_url.clone(),
+            users: credentials(&settings.sandbox.sandbox_credentials),
+            accept_any_credentials: address.ip().is_loopback(),
+        }));
+        let router = router(&api, clock, Duration::from_secs(settings.request_timeout), Some(sandbox));
+
+        let (stop, mut stopped) = watch::channel(false);
+        let listener = listener.tap_io(|connection| {
+            if let Err(error) = connection.set_nodelay(true) {
+                tracing::debug!(%error, "a connection keeps Nagle's algorithm");
+            }
+        });
+        let service = MapRequestLayer::new(context::normalize).layer(router);
+        let serving = tokio::spawn(async move {
+            axum::serve(listener, ServiceExt::<Request>::into_make_service(service))
+                .with_graceful_shutdown(async move {
+                    let _ = stopped.wait_for(|stopped| *stopped).await;
+                })
+                .await
+        });
+        Ok(Self { address, public_url, readiness, stop, serving })
+    }
+
+    /// Serves until `signal`, then goes on for `delay` with readiness at 503, lets requests end (for
+    /// at most 25 seconds), and returns.
+    pub async fn run_until(self, signal: impl Future<Output = ()>, delay: Duration) {
+        signal.await;
+        self.readiness.stop();
+        tracing::info!(delay_seconds = delay.as_secs(), "stopping");
+        tokio::time::sleep(delay).await;
+        self.stop().await;
+    }
+
+    /// Stops: requests that have begun come to their end.
+    pub async fn stop(mut self) {
+        self.readiness.stop();
+        let _ = self.stop.send(true);
+        if tokio::time::timeout(Duration::from_secs(25), &mut self.serving).await.is_err() {
+            tracing::warn!("some requests did not end in time");
+            self.serving.abort();
+        }
+    }
+}
+
+fn catalogue(file: Option<&Path>) -> Result<Catalogue, CatalogueError> {
+    match file {
+        Some(file) => Catalogue::load(file),
+        None => Catalogue::builtin(),
+    }
+}
+
+fn credentials(setting: &str) -> BTreeMap<String, String> {
+    setting
+        .split_once(':')
+        .map(|(user, password)| BTreeMap::from([(user.to_owned(), password.to_owned())]))
+        .unwrap_or_default()
+}
+
+/// All routes, behind the layers that all requests pass.
+fn router(api: &ApiState, clock: Clock, timeout: Duration, sandbox: Option<Router>) -> Router {
+    let is_sandbox = sandbox.is_some();
+    let routes = Router::new()
+        .merge(api::service_owner::router(api))
+        .merge(api::end_user::router(api))
+        .merge(api::public::router(api))
+        .route_layer(from_fn(context::remember_route))
+        .fallback(context::not_found)
+        .method_not_allowed_fallback(context::method_not_allowed)
+        .with_state(ApiState::clone(api))
+        .merge(sandbox.unwrap_or_default());
+    routes
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, timeout))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(move |request, next| context::surround(clock.clone(), request, next)))
+        .layer(map_response(move |mut response: Response| async move {
+            if is_sandbox {
+                response.headers_mut().insert("x-dialogporten-sandbox", HeaderValue::from_static("1"));
+            }
+            response
+        }))
+}
+
+fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let text = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(panic = text.unwrap_or("unknown"), "a request panicked");
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR).into_response()
+}
