@@ -9,4 +9,5 @@ pub mod altinn;
 pub mod clock;
 pub mod dialog;
 pub mod json;
+pub mod sandbox;
 pub mod timestamp;

@@ -1,0 +1,4 @@
+//! The sandbox: everything the service needs around it, in one process.
+
+pub mod catalogue;
+pub mod platform;
