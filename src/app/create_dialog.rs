@@ -51,7 +51,10 @@ impl App {
         let claims = creation.claims.clone();
         match self.store.create(creation).await {
             Ok(()) => Ok(created),
-            Err(StoreFailure::Taken { constraint, .. }) if constraint == "dialog_pkey" => {
+            // Which of the two rows of a dialog is stored first is up to PostgreSQL.
+            Err(StoreFailure::Taken { constraint, .. })
+                if constraint == "dialog_pkey" || constraint == "dialog_document_pkey" =>
+            {
                 Err(Refusal::DialogIdTaken(created.id).into())
             }
             Err(StoreFailure::Taken { constraint, .. }) if constraint == "dialog_idempotent_key" => {
