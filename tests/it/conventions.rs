@@ -288,6 +288,7 @@ mod json_bodies {
             ("// comment\n{}".to_owned(), "SerializerErrors"),
             (r#"{"progress":NaN}"#.to_owned(), "progress"),
             (r#"{"progress":1,}"#.to_owned(), "SerializerErrors"),
+            (r#"{"progress":1e999}"#.to_owned(), "progress"),
             (r#"{"content":{"title":}}"#.to_owned(), "content.title"),
             (r#"{"searchTags":[{"value":"a"},]}"#.to_owned(), "searchTags"),
             (r#"{"party":"x"#.to_owned(), "party"),
@@ -300,6 +301,8 @@ mod json_bodies {
             assert_eq!(keys.len(), 1, "{body}: {keys:?}");
             assert!(keys[0].starts_with(key), "{body}: {keys:?}");
         }
+        let not_utf8 = owner.create(&json!({})).body(b"{\"party\":\"\xff\"}".to_vec()).await;
+        not_utf8.assert_problem_document(400);
         owner.create(&json!({})).body(deep(63)).await.expect(201);
         owner.create(&json!({})).body(format!("\u{feff}{}", dialog())).await.expect(201);
     }
@@ -421,6 +424,7 @@ mod json_bodies {
             ("2033-01-01T10:00:00.1Z", "2033-01-01T10:00:00.1000000Z"),
             ("2033-01-01T10:00:00.1234567Z", "2033-01-01T10:00:00.1234560Z"),
             ("2033-01-01T10:00:00.1234560000000000-00:30", "2033-01-01T10:30:00.1234560Z"),
+            ("9999-12-31T23:59:59.9999999Z", "9999-12-31T23:59:59.9999990Z"),
         ] {
             let id = owner.created(&dialog().with("/dueAt", written)).await;
             assert_eq!(owner.dialog(id).await["dueAt"], read);
@@ -435,6 +439,9 @@ mod json_bodies {
             "2033-01-01 10:00:00Z",
             "2033-01-01T10:00:60Z",
             "2033-02-29T10:00:00Z",
+            "0000-01-01T00:00:00Z",
+            "10000-01-01T00:00:00Z",
+            "9999-12-31T23:59:59-01:00",
             "2033-01-01T10:00:00.Z",
             "2033-01-01T10:00:00.12345678901234567Z",
             "Sat, 01 Jan 2033 10:00:00 GMT",
@@ -443,6 +450,15 @@ mod json_bodies {
             let answer = owner.create(&dialog().with("/dueAt", bad)).await;
             answer.assert_problem(400, &[("dto.dueAt", "offset")]);
         }
+        // The oldest there are.
+        let sent = one_of_each()
+            .with("/createdAt", "0001-01-01T00:00:00.000001Z")
+            .with("/transmissions/0/createdAt", "0001-01-01T00:00:00.000001Z")
+            .with("/activities/0/createdAt", "0001-01-01T00:00:00.1Z");
+        let read = owner.dialog(owner.created(&sent).await).await;
+        assert_eq!(read["createdAt"], "0001-01-01T00:00:00.0000010Z");
+        assert_eq!(read["transmissions"][0]["createdAt"], "0001-01-01T00:00:00.0000010Z");
+        assert_eq!(read["activities"][0]["createdAt"], "0001-01-01T00:00:00.1000000Z");
     }
 
     #[tokio::test]
@@ -569,6 +585,8 @@ mod parameters {
                 .assert_problem(400, &[("dialogId", "UUID")]);
             person.get(&format!("{USER_DIALOGS}/{bad}")).await.assert_problem(400, &[("dialogId", "UUID")]);
         }
+        owner.get(&format!("{OWNER_DIALOGS}/%00")).await.assert_problem(400, &[("dialogId", "UUID")]);
+        owner.get(&format!("{OWNER_DIALOGS}/%FF")).await.assert_problem(404, &[]);
         // A version that no dialog can have is no mistake of form.
         let other = "86ea8715-05f5-4a4e-8bf7-91840e06dee5";
         owner.get(&format!("{OWNER_DIALOGS}/{other}")).await.assert_problem(404, &[("DialogEntity", other)]);

@@ -225,6 +225,9 @@ mod only_once {
         assert_eq!(again.json()["dialogId"], id.to_string());
         assert_eq!(again.header("location"), Some(format!("/api/v1/serviceowner/dialogs/{id}").as_str()));
 
+        // What cannot be done at all is said first.
+        let past = sent.clone().with("/dueAt", service.in_seconds(-1));
+        owner.create(&past).await.assert_problem(422, &[("DueAt", "")]);
         // Case counts.
         owner.created(&sent.with("/idempotentKey", key.to_uppercase())).await;
         // Other service owners have keys of their own.
@@ -348,9 +351,13 @@ mod ownership {
     async fn resources_that_do_not_exist_are_named() {
         let service = Service::shared().await;
         let unknown = dialog().with("/serviceResource", "urn:altinn:resource:notavailable");
-        for client in [service.owner(), service.owner_with(ADMIN)] {
-            client.create(&unknown).await.assert_problem(422, &[("ServiceResource", "notavailable")]);
-        }
+        service.owner().create(&unknown).await.assert_problem(422, &[("ServiceResource", "notavailable")]);
+        let answer = service.owner_with(ADMIN).create(&unknown).await;
+        answer.assert_problem_document(422);
+        assert!(answer.error_keys().contains(&"ServiceResource".to_owned()));
+        // Together with what else cannot be done.
+        let answer = service.owner().create(&unknown.with("/dueAt", service.in_seconds(-1))).await;
+        answer.assert_problem(422, &[("ServiceResource", ""), ("DueAt", "")]);
     }
 
     #[tokio::test]

@@ -228,6 +228,22 @@ mod parameters {
     }
 
     #[tokio::test]
+    async fn characters_that_nothing_can_contain_find_nothing() {
+        let service = Service::shared().await;
+        let person = service.person();
+        for name in ["externalReference", "extendedStatus", "org", "serviceResource"] {
+            let found = person.listed(&[("party", PERSON), (name, "\0")]).await;
+            assert!(found.is_empty(), "{name}");
+        }
+        for (name, key) in
+            [("process", "process"), ("party", "party[1]"), ("continuationToken", "continuationToken")]
+        {
+            let answer = person.list(&[("party", PERSON), (name, "a\0")]).await;
+            answer.assert_problem(400, &[(key, "")]);
+        }
+    }
+
+    #[tokio::test]
     async fn orders_that_are_refused() {
         let service = Service::shared().await;
         let person = service.person();

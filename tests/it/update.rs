@@ -511,6 +511,29 @@ mod appended {
     }
 
     #[tokio::test]
+    async fn opening_one_letter_again_and_again_opens_no_other() {
+        let service = Service::shared().await;
+        let owner = service.owner();
+        let ids = [service.id(), service.id()];
+        let letters = ids.map(|id| letter().with("/id", id.to_string()));
+        let id = owner.created(&dialog().with("/transmissions", json!(letters))).await;
+        let opened = |letter: Uuid| {
+            let activity =
+                activity().with("/type", "TransmissionOpened").with("/transmissionId", letter.to_string());
+            json!([{ "op": "add", "path": "/activities", "value": [activity, activity] }])
+        };
+        let first = opened(ids[0]);
+        for answer in join_all((0..6).map(|_| owner.patch(id, &first).into_future())).await {
+            answer.expect(204);
+        }
+        let read = owner.dialog(id).await;
+        assert_eq!(read["activities"].as_array().unwrap().len(), 12);
+        assert_eq!(read["hasUnopenedContent"], true);
+        owner.patch(id, &opened(ids[1])).await.expect(204);
+        assert_eq!(owner.dialog(id).await["hasUnopenedContent"], false);
+    }
+
+    #[tokio::test]
     async fn those_there_are_cannot_be_given_again() {
         let service = Service::shared().await;
         let owner = service.owner();

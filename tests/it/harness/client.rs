@@ -286,12 +286,33 @@ impl Answer {
             assert!(names.contains(&name), "{name} is missing: {}", self.text());
         }
         let problem = self.json();
-        let kind = problem["type"].as_str().expect("a type");
-        assert!(kind.starts_with("https://datatracker.ietf.org/doc/html/rfc"), "{kind}");
+        let kind = format!("https://datatracker.ietf.org/doc/html/{}", section_of(status));
+        assert_eq!(problem["type"], kind);
+        assert!(problem["title"].as_str().is_some_and(|title| !title.is_empty()), "{problem:#}");
         assert_eq!(problem["status"], status);
         assert_eq!(problem["instance"], self.path);
         let trace: Vec<usize> = problem["traceId"].as_str().expect("text").split('-').map(str::len).collect();
         assert_eq!(trace, [2, 32, 16, 2], "{problem:#}");
         problem
+    }
+}
+
+/// Where the standards describe a status.
+fn section_of(status: u16) -> &'static str {
+    match status {
+        400 => "rfc7231#section-6.5.1",
+        401 => "rfc7235#section-3.1",
+        403 => "rfc7231#section-6.5.3",
+        404 => "rfc7231#section-6.5.4",
+        405 => "rfc7231#section-6.5.5",
+        406 => "rfc7231#section-6.5.6",
+        409 => "rfc7231#section-6.5.8",
+        410 => "rfc7231#section-6.5.9",
+        412 => "rfc7232#section-4.2",
+        413 => "rfc7231#section-6.5.11",
+        415 => "rfc7231#section-6.5.13",
+        422 => "rfc4918#section-11.2",
+        500 => "rfc7231#section-6.6.1",
+        _ => panic!("no problem of status {status} is expected"),
     }
 }
