@@ -189,7 +189,8 @@ impl Server {
             users: credentials(&settings.sandbox.sandbox_credentials),
             accept_any_credentials: address.ip().is_loopback(),
         }));
-        let router = router(&api, clock, Duration::from_secs(settings.request_timeout), Some(sandbox));
+        let timeout = Duration::from_secs(settings.request_timeout);
+        let router = router(&api, &public_url, clock, timeout, Some(sandbox));
 
         let (stop, mut stopped) = watch::channel(false);
         let listener = listener.tap_io(|connection| {
@@ -244,12 +245,16 @@ fn credentials(setting: &str) -> BTreeMap<String, String> {
 }
 
 /// All routes, behind the layers that all requests pass.
-fn router(api: &ApiState, clock: Clock, timeout: Duration, sandbox: Option<Router>) -> Router {
+fn router(
+    api: &ApiState,
+    public_url: &str,
+    clock: Clock,
+    timeout: Duration,
+    sandbox: Option<Router>,
+) -> Router {
     let is_sandbox = sandbox.is_some();
     let routes = Router::new()
-        .merge(api::service_owner::router(api))
-        .merge(api::end_user::router(api))
-        .merge(api::public::router(api))
+        .merge(api::router(api, public_url))
         .route_layer(from_fn(context::remember_route))
         .fallback(context::not_found)
         .method_not_allowed_fallback(context::method_not_allowed)

@@ -2,11 +2,15 @@
 
 pub mod end_user;
 pub mod http;
+pub mod openapi;
 pub mod public;
 pub mod service_owner;
 
 use std::sync::Arc;
 
+use axum::Router;
+
+use self::http::operation::Endpoints;
 use crate::access::token::TokenVerifier;
 use crate::app::App;
 
@@ -22,3 +26,16 @@ pub struct Api {
 
 /// The state of the router.
 pub type ApiState = Arc<Api>;
+
+/// All operations with their handlers.
+#[must_use]
+pub fn endpoints() -> Endpoints {
+    service_owner::endpoints().and(end_user::endpoints()).and(public::endpoints())
+}
+
+/// All routes of an API that is reached under `public_url`.
+pub fn router(state: &ApiState, public_url: &str) -> Router<ApiState> {
+    let endpoints = endpoints();
+    let documents = openapi::router(&endpoints.operations(), public_url);
+    endpoints.into_router(state).merge(documents).merge(public::health())
+}

@@ -12,7 +12,7 @@ use crate::dialog::vocabulary::{
     ActorType, DialogActivityType, DialogGuiActionPriority, DialogStatus, DialogTransmissionType, HttpVerb,
     SystemLabel,
 };
-use crate::json::{UriReference, output_shape};
+use crate::json::{NullForServiceOwner, UriReference, output_shape};
 use crate::store::{DialogDetail, ListedDialog, SeenEntry};
 use crate::timestamp::Timestamp;
 
@@ -72,11 +72,11 @@ output_shape! {
         /// Whether something is still to be opened.
         has_unopened_content: bool,
         /// Its texts.
-        content: Option<ContentView>,
+        content: Option<ContentView> as NullForServiceOwner<ContentView>,
         /// Words that searches find.
         [service_owner] search_tags: Option<Vec<TagView>>,
         /// The service owner's side.
-        [service_owner] service_owner_context: Option<ServiceOwnerContextView>,
+        [service_owner] service_owner_context: Option<ServiceOwnerContextView> as ServiceOwnerContextView,
         /// Proves to the service owner who the user is and what the user may do; valid for ten minutes.
         [end_user] dialog_token: Option<String>,
         /// Transmissions that the service owner sent.
@@ -120,7 +120,7 @@ output_shape! {
     /// The texts of a dialog.
     pub struct ContentView {
         /// The headline.
-        title: Option<ContentValueView>,
+        title: Option<ContentValueView> as ContentValueView,
         /// Shown to users whose login is too weak.
         [service_owner] non_sensitive_title: Option<ContentValueView>,
         /// A short overview.
@@ -186,7 +186,7 @@ output_shape! {
         /// The part of the service, or another service, that the action is about.
         authorization_attribute: Option<String>,
         /// Whether the user may do it.
-        is_authorized: Option<bool>,
+        is_authorized: Option<bool> as NullForServiceOwner<bool>,
         /// Whether it deletes the dialog.
         is_delete_dialog_action: bool,
         /// How prominent it is.
@@ -210,7 +210,7 @@ output_shape! {
         /// The part of the service, or another service, that the action is about.
         authorization_attribute: Option<String>,
         /// Whether the user may do it.
-        is_authorized: Option<bool>,
+        is_authorized: Option<bool> as NullForServiceOwner<bool>,
         /// Name for systems.
         name: Option<String>,
         /// Where to do it.
@@ -230,7 +230,7 @@ output_shape! {
         /// The part of the service, or another service, that reading it needs access to.
         authorization_attribute: Option<String>,
         /// Whether the user may read all of it.
-        is_authorized: Option<bool>,
+        is_authorized: Option<bool> as NullForServiceOwner<bool>,
         /// A type of the service's own.
         extended_type: Option<UriReference>,
         /// A reference of the service's own.
@@ -244,7 +244,7 @@ output_shape! {
         /// Whether it has been opened.
         is_opened: bool,
         /// Its texts.
-        content: Option<TransmissionContentView>,
+        content: Option<TransmissionContentView> as TransmissionContentView,
         /// Documents.
         attachments: Vec<Attachment>,
         /// Links to go on.
@@ -270,7 +270,7 @@ output_shape! {
         /// Its id.
         id: Uuid,
         /// When it happened.
-        created_at: Timestamp,
+        created_at: Timestamp as Option<Timestamp>,
         /// A type of the service's own.
         extended_type: Option<UriReference>,
         /// What happened.
@@ -294,7 +294,7 @@ output_shape! {
         /// Who.
         seen_by: Actor,
         /// Whether the service owner opened it for the user.
-        is_via_service_owner: bool,
+        is_via_service_owner: bool as Option<bool>,
         /// Whether that was the caller.
         is_current_end_user: bool,
     }
@@ -306,7 +306,7 @@ output_shape! {
         /// Its id.
         id: Uuid,
         /// Changes at every change of the dialog.
-        [service_owner] revision: Option<Uuid>,
+        [service_owner] revision: Option<Uuid> as Uuid,
         /// Short code of the service owner.
         org: String,
         /// The service, as a URN.
@@ -370,7 +370,7 @@ output_shape! {
     /// The texts of a dialog in a list.
     pub struct ContentSummaryView {
         /// The headline.
-        title: Option<ContentValueView>,
+        title: Option<ContentValueView> as ContentValueView,
         /// A short overview.
         summary: Option<ContentValueView>,
         /// Shown instead of the service owner's name.

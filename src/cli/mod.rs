@@ -1,5 +1,6 @@
 //! The commands.
 
+mod openapi;
 mod serve;
 mod token;
 
@@ -18,7 +19,7 @@ pub async fn run(command_line: CommandLine) -> Result<ExitCode, Box<dyn std::err
         Some(Command::Serve(settings)) => serve::serve(&settings).await?,
         Some(Command::Migrate(settings)) => migrate(&settings).await?,
         Some(Command::Token(settings)) => println!("{}", token::token(&settings).await?),
-        Some(Command::Openapi(_settings)) => {}
+        Some(Command::Openapi(settings)) => openapi::openapi(&settings.out)?,
         Some(Command::Settings) => print!("{}", config::reference()),
     }
     Ok(ExitCode::SUCCESS)

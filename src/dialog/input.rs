@@ -123,7 +123,7 @@ input_shape! {
         value: Vec<LocalizationInput>,
         /// How to read the text; `text/plain` when absent.
         media_type: Required<String>,
-        /// Ignored, so that an answer can be sent back.
+        /// Whether the user may follow it, where it is a link; ignored in requests.
         is_authorized: Option<bool>,
     }
 }
@@ -218,7 +218,7 @@ input_shape! {
         /// Whether it deletes the dialog.
         is_delete_dialog_action: bool,
         /// `GET`, `POST` or `DELETE`; `GET` when absent.
-        http_method: Required<HttpVerb>,
+        http_method: Required<HttpVerb> as Option<HttpVerb>,
         /// How prominent it is.
         priority: Required<DialogGuiActionPriority>,
         /// What it says, up to 255 characters.

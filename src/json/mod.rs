@@ -11,8 +11,8 @@ mod read;
 mod shape;
 mod tree;
 
-pub use describe::{Audience, Describe, Property, Schemas};
-pub(crate) use describe::{audience, described};
+pub use describe::{Audience, Describe, NullForServiceOwner, Property, Rename, Schemas, Shape};
+pub(crate) use describe::{audience, described, described_as};
 pub use failures::{Failures, Path};
 pub(crate) use read::read_field;
 pub use read::{FromJson, Member, Required, Uri, UriReference, read_document};

@@ -87,6 +87,12 @@ impl IntoResponse for Problem {
     }
 }
 
+/// The title of problems with this status.
+#[must_use]
+pub fn title(status: StatusCode) -> &'static str {
+    kind(status).1
+}
+
 /// `type` and `title` of a status.
 fn kind(status: StatusCode) -> (&'static str, &'static str) {
     match status {

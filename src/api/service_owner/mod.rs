@@ -2,18 +2,15 @@
 
 mod dialogs;
 
-use axum::Router;
-
-use super::ApiState;
-use super::http::operation::Operations;
+use super::http::operation::Endpoints;
 
 pub use dialogs::{CREATE_DIALOG, GET_DIALOG, PATCH_DIALOG, UPDATE_DIALOG};
 
 /// All operations.
-pub fn router(state: &ApiState) -> Router<ApiState> {
-    Router::new()
-        .operation(state, &CREATE_DIALOG, dialogs::create_dialog)
-        .operation(state, &GET_DIALOG, dialogs::get_dialog)
-        .operation(state, &UPDATE_DIALOG, dialogs::update_dialog)
-        .operation(state, &PATCH_DIALOG, dialogs::patch_dialog)
+pub fn endpoints() -> Endpoints {
+    Endpoints::new()
+        .operation(&CREATE_DIALOG, dialogs::create_dialog)
+        .operation(&GET_DIALOG, dialogs::get_dialog)
+        .operation(&UPDATE_DIALOG, dialogs::update_dialog)
+        .operation(&PATCH_DIALOG, dialogs::patch_dialog)
 }
