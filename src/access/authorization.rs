@@ -28,6 +28,7 @@ pub struct Access {
 }
 
 /// The resource registry's answers, indexed.
+#[expect(clippy::struct_field_names, reason = "each field says by what")]
 #[derive(Default)]
 struct Resources {
     by_id: HashMap<String, ServiceResource>,

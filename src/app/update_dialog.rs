@@ -104,7 +104,7 @@ fn references(body: &Json) -> References {
                             }
                         }
                         Json::String(text) => {
-                            ids.extend(Uuid::try_parse(text).ok().filter(|_| text.len() == 36))
+                            ids.extend(Uuid::try_parse(text).ok().filter(|_| text.len() == 36));
                         }
                         value => collect(value, ids, keys),
                     }

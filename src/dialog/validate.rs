@@ -183,7 +183,7 @@ impl<'a> Rules<'a> {
 
     /// The client's id, checked, or a new one.
     pub fn id(&mut self, kind: PartKind, id: Option<Uuid>, list: &Path<'_>, path: &Path<'_>) -> Uuid {
-        let Some(id) = id else { return self.ids.next() };
+        let Some(id) = id else { return self.ids.next_id() };
         self.check_id(id, &path.member("id"));
         if !self.seen.insert((kind, id)) {
             self.fail(list, format!("Ids must be unique; {id} occurs more than once."));
@@ -640,7 +640,7 @@ impl<'a> Rules<'a> {
             let id = self.id(PartKind::Attachment, input.id, list, &path);
             let mut links = Vec::with_capacity(input.urls.len());
             for (index, url) in input.urls.iter().enumerate() {
-                let link_id = self.ids.next();
+                let link_id = self.ids.next_id();
                 let path = urls.item(index);
                 links.push(self.attachment_url(
                     link_id,

@@ -172,6 +172,9 @@ const DETAIL: &str = concat!(
     where d.id = $1 and ($2 or d.org = $3 or d.resource_key = any($4))",
 );
 
+/// Id, depth, type, children and whether opened, of a transmission that a request names.
+type KnownRow = (Uuid, i16, i16, i64, bool);
+
 /// Transmissions as one array for each column.
 #[derive(Default)]
 struct TransmissionColumns {
@@ -406,8 +409,7 @@ impl Store {
             .fetch_optional(self.pool())
             .await?;
         let Some(row) = row else { return Ok(None) };
-        let transmissions: Option<Json<Vec<(Uuid, i16, i16, i64, bool)>>> =
-            row.try_get("known_transmissions")?;
+        let transmissions: Option<Json<Vec<KnownRow>>> = row.try_get("known_transmissions")?;
         let keys: Option<Json<HashMap<String, Uuid>>> = row
             .try_get::<Option<Json<Vec<(String, Uuid)>>>, _>("known_keys")?
             .map(|Json(keys)| Json(keys.into_iter().collect()));

@@ -79,8 +79,8 @@ impl Store {
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(3))
-            .idle_timeout(Duration::from_secs(600))
-            .max_lifetime(Duration::from_secs(1_800))
+            .idle_timeout(Duration::from_mins(10))
+            .max_lifetime(Duration::from_mins(30))
             // A ping at every acquire would double the round trips; idle connections are pinged.
             .test_before_acquire(false)
             .before_acquire(|connection, meta| {
