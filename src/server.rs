@@ -30,7 +30,7 @@ use crate::altinn::PlatformFailure;
 use crate::api::http::context;
 use crate::api::http::problem::Problem;
 use crate::api::public::Readiness;
-use crate::api::{self, Api, ApiState};
+use crate::api::{self, Api, ApiState, Maintenance};
 use crate::app::{App, Pseudonyms};
 use crate::clock::Clock;
 use crate::config::{DatabaseSettings, Mode, ServeSettings};
@@ -40,6 +40,7 @@ use crate::sandbox::issuers::{Environment, sandbox_issuers};
 use crate::sandbox::keys::{SandboxKeys, SandboxKeysFailure};
 use crate::sandbox::postgres::{EmbeddedFailure, EmbeddedOptions, EmbeddedPostgres};
 use crate::store::Store;
+use crate::timestamp::Timestamp;
 
 /// Why the service did not start.
 #[derive(Debug, thiserror::Error)]
@@ -171,6 +172,7 @@ impl Server {
         let issuers = sandbox_issuers(&keys, environment, &public_url)
             .map_err(|fault| StartFailure::Setting(fault.to_string()))?;
         let readiness = Readiness::default();
+        let maintenance = maintenance(settings)?;
         let api = Arc::new(Api {
             app: App {
                 store,
@@ -180,6 +182,7 @@ impl Server {
                 pseudonyms: Pseudonyms::new(&keys.pseudonym_secret),
             },
             tokens: TokenVerifier::new(issuers),
+            maintenance,
             readiness: readiness.clone(),
         });
         let sandbox = crate::sandbox::http::router(Arc::new(SandboxHttp {
@@ -234,6 +237,19 @@ fn catalogue(file: Option<&Path>) -> Result<Catalogue, CatalogueError> {
         Some(file) => Catalogue::load(file),
         None => Catalogue::builtin(),
     }
+}
+
+fn maintenance(settings: &ServeSettings) -> Result<Option<Maintenance>, StartFailure> {
+    let retry_at = settings.maintenance_retry_at.as_deref().filter(|text| !text.is_empty());
+    let retry_at = retry_at.map(|text| {
+        Timestamp::parse(text).ok_or_else(|| {
+            StartFailure::Setting(
+                "DIALOGPORTEN_MAINTENANCE_RETRY_AT must be a timestamp, such as 2030-01-31T12:00:00Z.".into(),
+            )
+        })
+    });
+    let retry_at = retry_at.transpose()?;
+    Ok(settings.maintenance.then_some(Maintenance { retry_at }))
 }
 
 fn credentials(setting: &str) -> BTreeMap<String, String> {

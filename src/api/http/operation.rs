@@ -15,7 +15,7 @@ use super::query::Query;
 use crate::access::caller::{Caller, impersonated_person};
 use crate::access::policy::{Policy, PolicyRefusal};
 use crate::access::token::TokenRefusal;
-use crate::api::ApiState;
+use crate::api::{ApiState, Maintenance};
 use crate::json::Failures;
 
 /// An HTTP method of an operation.
@@ -131,14 +131,36 @@ type Guarded = (ApiState, &'static Operation);
 
 /// Media type, token, scopes, kind of user, impersonation: in this order, before anything is read.
 async fn guard(State((api, operation)): State<Guarded>, request: Request, next: Next) -> Response {
+    if let Err(problem) = check_media_type(operation, &request) {
+        return problem.into_response();
+    }
+    if let Some(maintenance) = api.maintenance {
+        return turned_away(maintenance, &request);
+    }
     match admit(&api, operation, request) {
         Ok(request) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }
 }
 
+/// 503 in plain text, or as problem document for those who ask for one.
+fn turned_away(maintenance: Maintenance, request: &Request) -> Response {
+    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE);
+    let problem = match maintenance.retry_at {
+        Some(moment) => problem.header(header::RETRY_AFTER, &super::respond::http_date(moment)),
+        None => problem,
+    };
+    let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    if accept.is_some_and(|accept| accept.contains("application/problem+json")) {
+        return problem.into_response();
+    }
+    let mut response = "Service Unavailable".into_response();
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    response.headers_mut().extend(problem.into_headers());
+    response
+}
+
 fn admit(api: &ApiState, operation: &Operation, mut request: Request) -> Result<Request, Problem> {
-    check_media_type(operation, &request)?;
     if operation.policy == Policy::Anonymous {
         return Ok(request);
     }

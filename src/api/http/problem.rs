@@ -65,6 +65,12 @@ impl Problem {
         self
     }
 
+    /// Its headers alone, for an answer of another form.
+    #[must_use]
+    pub fn into_headers(self) -> HeaderMap {
+        self.0.headers
+    }
+
     /// The existing dialog that is in the way.
     #[must_use]
     fn existing_dialog(mut self, id: Uuid) -> Self {
