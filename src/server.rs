@@ -31,7 +31,7 @@ use crate::api::http::context;
 use crate::api::http::problem::Problem;
 use crate::api::public::Readiness;
 use crate::api::{self, Api, ApiState, Maintenance};
-use crate::app::{App, Pseudonyms};
+use crate::app::{App, Pseudonyms, Turns};
 use crate::clock::Clock;
 use crate::config::{DatabaseSettings, Mode, ServeSettings};
 use crate::sandbox::catalogue::{Catalogue, CatalogueError};
@@ -179,6 +179,7 @@ impl Server {
                 access: Access::load(crate::sandbox::platform::platform(catalogue)).await?,
                 clock: clock.clone(),
                 dialog_tokens: DialogTokenSigner::new(keys.dialog_token.clone(), Vec::new(), &public_url),
+                turns: Turns::default(),
                 pseudonyms: Pseudonyms::new(&keys.pseudonym_secret),
             },
             tokens: TokenVerifier::new(issuers),

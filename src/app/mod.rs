@@ -5,6 +5,7 @@ mod get_dialog;
 mod languages;
 mod pseudonyms;
 mod search_dialogs;
+mod turns;
 mod update_dialog;
 mod view;
 
@@ -19,7 +20,8 @@ pub use create_dialog::Created;
 pub use languages::Languages;
 pub use pseudonyms::Pseudonyms;
 pub use search_dialogs::{DialogPage, DialogSearch};
-pub use update_dialog::NewState;
+pub use turns::Turns;
+pub use update_dialog::{Changed, Command, NewState, Request};
 pub use view::{DialogListView, DialogView};
 
 /// The use cases, and what they need.
@@ -32,6 +34,8 @@ pub struct App {
     pub clock: Clock,
     /// Signs what end users show to service owners.
     pub dialog_tokens: DialogTokenSigner,
+    /// Queues of writers that get in each other's way.
+    pub turns: Turns,
     /// Hides who somebody is from other end users.
     pub pseudonyms: Pseudonyms,
 }

@@ -108,10 +108,13 @@ pub struct LabelEffect {
 }
 
 impl LabelEffect {
+    /// Labels stay as they are.
+    pub const NONE: Self = Self { clear: 0, set: 0 };
+
     /// Back to the inbox where `reset`, and marked as sent where `sent`.
     #[must_use]
     pub fn of_write(reset: bool, sent: bool) -> Self {
-        let mut effect = Self { clear: 0, set: 0 };
+        let mut effect = Self::NONE;
         if reset {
             effect.clear = SystemLabels::GROUP.0;
             effect.set = SystemLabels::DEFAULT.0;

@@ -14,6 +14,7 @@ use super::seen::{SeenEntry, SeenRow, seen_entry, seen_row};
 use super::{Store, StoreFailure};
 use crate::access::DialogScope;
 use crate::dialog::hierarchy::StoredParent;
+use crate::dialog::lifecycle::Purge;
 use crate::dialog::model::{Activity, ActivityBody, Actor, Dialog, Transmission, TransmissionBody};
 use crate::dialog::vocabulary::{DialogTransmissionType, SystemLabel};
 use crate::dialog::write::{
@@ -133,6 +134,29 @@ with previous as (
     select changed.id, $43, $45, $46 from changed where $46::jsonb is not null
 )
 select count(*) from changed";
+
+const PURGE: &str = "\
+with purged as (
+    delete from dialog where id = $1 and revision = $2 returning id
+), documents as (
+    delete from dialog_document using purged where dialog_id = purged.id
+), transmissions as (
+    delete from transmission using purged where dialog_id = purged.id
+), activities as (
+    delete from activity using purged where dialog_id = purged.id
+), parts as (
+    delete from dialog_part using purged where dialog_id = purged.id
+), labels as (
+    delete from service_owner_label using purged where dialog_id = purged.id
+), seen as (
+    delete from seen_log using purged where dialog_id = purged.id
+), label_logs as (
+    delete from label_log using purged where dialog_id = purged.id
+), told as (
+    insert into outbox (dialog_id, occurred_at, available_at, payload)
+    select id, $3, $4, $5 from purged where $5::jsonb is not null
+)
+select count(*) from purged";
 
 const LOAD: &str = concat!(
     "select ",
@@ -383,6 +407,24 @@ impl Store {
             .bind(Json(Actor::service_owner()))
             .bind(available_at.utc())
             .bind(change.events.map(Json))
+            .fetch_one(self.pool())
+            .await?;
+        Ok(row.try_get::<i64, _>(0)? == 1)
+    }
+
+    /// Removes a dialog with everything that belongs to it, if it still has the revision that was
+    /// read. Tells whether it had.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn purge(&self, purge: Purge) -> Result<bool, StoreFailure> {
+        let available_at = purge.events.as_ref().and_then(|events| events.available_at).unwrap_or(purge.now);
+        let row = sqlx::query(PURGE)
+            .bind(purge.dialog)
+            .bind(purge.expected_revision)
+            .bind(purge.now.utc())
+            .bind(available_at.utc())
+            .bind(purge.events.map(Json))
             .fetch_one(self.pool())
             .await?;
         Ok(row.try_get::<i64, _>(0)? == 1)

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 
+use crate::access::caller::Caller;
 use crate::access::policy::Policy;
 use crate::api::ApiState;
 use crate::api::http::body::JsonBody;
@@ -10,7 +11,8 @@ use crate::api::http::operation::{Admitted, BodyKind, Operation, Verb};
 use crate::api::http::params::Params;
 use crate::api::http::problem::Problem;
 use crate::api::http::respond;
-use crate::app::NewState;
+use crate::app::{Command, NewState, Request};
+use crate::dialog::lifecycle::Step;
 
 /// `POST /dialogs`
 pub const CREATE_DIALOG: Operation = Operation {
@@ -50,6 +52,46 @@ pub const PATCH_DIALOG: Operation = Operation {
     policy: Policy::ServiceProvider,
     body: BodyKind::JsonPatch,
     summary: "Changes parts of a dialog with a JSON Patch (RFC 6902): all operations, or none.",
+};
+
+/// `DELETE /dialogs/{dialogId}`
+pub const DELETE_DIALOG: Operation = Operation {
+    id: "DeleteDialog",
+    verb: Verb::Delete,
+    path: "/api/v1/serviceowner/dialogs/{dialogId}",
+    policy: Policy::ServiceProvider,
+    body: BodyKind::None,
+    summary: "Deletes a dialog: end users no longer see it. It can be restored.",
+};
+
+/// `POST /dialogs/{dialogId}/actions/restore`
+pub const RESTORE_DIALOG: Operation = Operation {
+    id: "RestoreDialog",
+    verb: Verb::Post,
+    path: "/api/v1/serviceowner/dialogs/{dialogId}/actions/restore",
+    policy: Policy::ServiceProvider,
+    body: BodyKind::None,
+    summary: "Restores a deleted dialog. One that is not deleted stays as it is.",
+};
+
+/// `POST /dialogs/{dialogId}/actions/purge`
+pub const PURGE_DIALOG: Operation = Operation {
+    id: "PurgeDialog",
+    verb: Verb::Post,
+    path: "/api/v1/serviceowner/dialogs/{dialogId}/actions/purge",
+    policy: Policy::ServiceProvider,
+    body: BodyKind::None,
+    summary: "Removes a dialog for good, with everything that belongs to it.",
+};
+
+/// `POST /dialogs/{dialogId}/actions/freeze`
+pub const FREEZE_DIALOG: Operation = Operation {
+    id: "FreezeDialog",
+    verb: Verb::Post,
+    path: "/api/v1/serviceowner/dialogs/{dialogId}/actions/freeze",
+    policy: Policy::ServiceProvider,
+    body: BodyKind::None,
+    summary: "Freezes a dialog: from now on only administrators can change it. For administrators.",
 };
 
 pub(super) async fn create_dialog(
@@ -101,7 +143,7 @@ pub(super) async fn patch_dialog(
 
 async fn change(
     api: &ApiState,
-    caller: &crate::access::caller::Caller,
+    caller: &Caller,
     mut params: Params,
     new_state: NewState<'_>,
 ) -> Result<Response, Problem> {
@@ -109,6 +151,62 @@ async fn change(
     let expected = params.expected();
     let silent = params.is_silent();
     params.finish()?;
-    let revision = api.app.update_dialog(caller, id, new_state, &expected, silent).await?;
-    Ok(respond::with_etag(respond::no_content(), revision))
+    let request = Request { caller, id, expected: &expected, silent };
+    let changed = api.app.change_dialog(request, Command::Become(new_state)).await?;
+    Ok(respond::with_etag(respond::no_content(), changed.revision))
+}
+
+pub(super) async fn delete_dialog(
+    State(api): State<ApiState>,
+    Admitted(caller): Admitted,
+    params: Params,
+) -> Result<Response, Problem> {
+    take_step(&api, &caller, params, Step::Delete).await
+}
+
+pub(super) async fn restore_dialog(
+    State(api): State<ApiState>,
+    Admitted(caller): Admitted,
+    params: Params,
+) -> Result<Response, Problem> {
+    take_step(&api, &caller, params, Step::Restore).await
+}
+
+pub(super) async fn freeze_dialog(
+    State(api): State<ApiState>,
+    Admitted(caller): Admitted,
+    params: Params,
+) -> Result<Response, Problem> {
+    take_step(&api, &caller, params, Step::Freeze).await
+}
+
+async fn take_step(
+    api: &ApiState,
+    caller: &Caller,
+    mut params: Params,
+    step: Step,
+) -> Result<Response, Problem> {
+    let id = params.dialog_id();
+    let expected = params.expected();
+    let silent = step != Step::Freeze && params.is_silent();
+    params.finish()?;
+    let changed = api
+        .app
+        .change_dialog(Request { caller, id, expected: &expected, silent }, Command::Take(step))
+        .await?;
+    Ok(respond::with_etag(respond::no_content(), changed.revision))
+}
+
+pub(super) async fn purge_dialog(
+    State(api): State<ApiState>,
+    Admitted(caller): Admitted,
+    mut params: Params,
+) -> Result<Response, Problem> {
+    let id = params.dialog_id();
+    let expected = params.expected();
+    let silent = params.is_silent();
+    params.finish()?;
+    let request = Request { caller: &caller, id, expected: &expected, silent };
+    api.app.change_dialog(request, Command::Purge).await?;
+    Ok(respond::no_content())
 }

@@ -7,7 +7,10 @@ use axum::Router;
 use super::ApiState;
 use super::http::operation::Operations;
 
-pub use dialogs::{CREATE_DIALOG, GET_DIALOG, PATCH_DIALOG, UPDATE_DIALOG};
+pub use dialogs::{
+    CREATE_DIALOG, DELETE_DIALOG, FREEZE_DIALOG, GET_DIALOG, PATCH_DIALOG, PURGE_DIALOG, RESTORE_DIALOG,
+    UPDATE_DIALOG,
+};
 
 /// All operations.
 pub fn router(state: &ApiState) -> Router<ApiState> {
@@ -16,4 +19,8 @@ pub fn router(state: &ApiState) -> Router<ApiState> {
         .operation(state, &GET_DIALOG, dialogs::get_dialog)
         .operation(state, &UPDATE_DIALOG, dialogs::update_dialog)
         .operation(state, &PATCH_DIALOG, dialogs::patch_dialog)
+        .operation(state, &DELETE_DIALOG, dialogs::delete_dialog)
+        .operation(state, &RESTORE_DIALOG, dialogs::restore_dialog)
+        .operation(state, &PURGE_DIALOG, dialogs::purge_dialog)
+        .operation(state, &FREEZE_DIALOG, dialogs::freeze_dialog)
 }
