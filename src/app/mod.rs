@@ -1,5 +1,6 @@
 //! What the product does: one file per use case, shared by REST and GraphQL.
 
+mod children;
 mod create_dialog;
 mod get_dialog;
 mod languages;
@@ -22,7 +23,7 @@ pub use pseudonyms::Pseudonyms;
 pub use search_dialogs::{DialogPage, DialogSearch};
 pub use turns::Turns;
 pub use update_dialog::{Changed, Command, NewState, Request};
-pub use view::{DialogListView, DialogView};
+pub use view::{ActivityView, DialogListView, DialogView, TransmissionView};
 
 /// The use cases, and what they need.
 pub struct App {

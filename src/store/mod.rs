@@ -1,5 +1,6 @@
 //! All SQL. One file per group of tables; statements return domain types.
 
+mod children;
 mod dialogs;
 mod rows;
 mod search;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
+pub use children::Children;
 pub use dialogs::{DialogDetail, Loaded, References};
 pub use rows::key_of;
 pub use search::{ListedActivity, ListedDialog, Listing};

@@ -13,6 +13,7 @@ use crate::api::http::problem::Problem;
 use crate::api::http::respond;
 use crate::app::{Command, NewState, Request};
 use crate::dialog::lifecycle::Step;
+use crate::json::Json;
 
 /// `POST /dialogs`
 pub const CREATE_DIALOG: Operation = Operation {
@@ -154,6 +155,26 @@ async fn change(
     let request = Request { caller, id, expected: &expected, silent };
     let changed = api.app.change_dialog(request, Command::Become(new_state)).await?;
     Ok(respond::with_etag(respond::no_content(), changed.revision))
+}
+
+/// Adds one transmission or activity. Whether that is silent may be said in the body too.
+pub(super) async fn add(
+    api: &ApiState,
+    caller: &Caller,
+    mut params: Params,
+    body: &Json,
+    new_state: NewState<'_>,
+    children: &str,
+) -> Result<Response, Problem> {
+    let id = params.dialog_id();
+    let expected = params.expected();
+    let silent = params.is_silent() || body.member("is_silent_update") == Some(&Json::Bool(true));
+    params.finish()?;
+    let request = Request { caller, id, expected: &expected, silent };
+    let changed = api.app.change_dialog(request, Command::Become(new_state)).await?;
+    let added = changed.added.unwrap_or_default();
+    let location = format!("/api/v1/serviceowner/dialogs/{id}/{children}/{added}");
+    Ok(respond::with_etag(respond::created(added, &location), changed.revision))
 }
 
 pub(super) async fn delete_dialog(

@@ -1,16 +1,22 @@
 //! The API of service owners.
 
+mod activities;
 mod dialogs;
+mod notifications;
+mod transmissions;
 
 use axum::Router;
 
 use super::ApiState;
 use super::http::operation::Operations;
 
+pub use activities::{CREATE_ACTIVITY, GET_ACTIVITY, SEARCH_ACTIVITIES};
 pub use dialogs::{
     CREATE_DIALOG, DELETE_DIALOG, FREEZE_DIALOG, GET_DIALOG, PATCH_DIALOG, PURGE_DIALOG, RESTORE_DIALOG,
     UPDATE_DIALOG,
 };
+pub use notifications::CHECK_NOTIFICATION_CONDITION;
+pub use transmissions::{CREATE_TRANSMISSION, GET_TRANSMISSION, SEARCH_TRANSMISSIONS};
 
 /// All operations.
 pub fn router(state: &ApiState) -> Router<ApiState> {
@@ -23,4 +29,11 @@ pub fn router(state: &ApiState) -> Router<ApiState> {
         .operation(state, &RESTORE_DIALOG, dialogs::restore_dialog)
         .operation(state, &PURGE_DIALOG, dialogs::purge_dialog)
         .operation(state, &FREEZE_DIALOG, dialogs::freeze_dialog)
+        .operation(state, &CHECK_NOTIFICATION_CONDITION, notifications::check)
+        .operation(state, &SEARCH_TRANSMISSIONS, transmissions::search)
+        .operation(state, &CREATE_TRANSMISSION, transmissions::create)
+        .operation(state, &GET_TRANSMISSION, transmissions::get)
+        .operation(state, &SEARCH_ACTIVITIES, activities::search)
+        .operation(state, &CREATE_ACTIVITY, activities::create)
+        .operation(state, &GET_ACTIVITY, activities::get)
 }

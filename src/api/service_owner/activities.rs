@@ -1,0 +1,74 @@
+//! Activities of a dialog.
+
+use axum::extract::State;
+use axum::response::Response;
+
+use super::dialogs::add;
+use crate::access::policy::Policy;
+use crate::api::ApiState;
+use crate::api::http::body::JsonBody;
+use crate::api::http::operation::{Admitted, BodyKind, Operation, Verb};
+use crate::api::http::params::Params;
+use crate::api::http::problem::Problem;
+use crate::api::http::respond;
+use crate::app::NewState;
+
+/// `GET /dialogs/{dialogId}/activities`
+pub const SEARCH_ACTIVITIES: Operation = Operation {
+    id: "SearchDialogActivities",
+    verb: Verb::Get,
+    path: "/api/v1/serviceowner/dialogs/{dialogId}/activities",
+    policy: Policy::ServiceProvider,
+    body: BodyKind::None,
+    summary: "Lists the activities of a dialog, oldest first.",
+};
+
+/// `GET /dialogs/{dialogId}/activities/{activityId}`
+pub const GET_ACTIVITY: Operation = Operation {
+    id: "GetDialogActivity",
+    verb: Verb::Get,
+    path: "/api/v1/serviceowner/dialogs/{dialogId}/activities/{activityId}",
+    policy: Policy::ServiceProvider,
+    body: BodyKind::None,
+    summary: "Gives one activity of a dialog.",
+};
+
+/// `POST /dialogs/{dialogId}/activities`
+pub const CREATE_ACTIVITY: Operation = Operation {
+    id: "CreateDialogActivity",
+    verb: Verb::Post,
+    path: "/api/v1/serviceowner/dialogs/{dialogId}/activities",
+    policy: Policy::ServiceProvider,
+    body: BodyKind::Json,
+    summary: "Adds an activity to a dialog.",
+};
+
+pub(super) async fn search(
+    State(api): State<ApiState>,
+    Admitted(caller): Admitted,
+    mut params: Params,
+) -> Result<Response, Problem> {
+    let id = params.dialog_id();
+    params.finish()?;
+    Ok(respond::json(&api.app.service_owner_activities(&caller, id).await?))
+}
+
+pub(super) async fn get(
+    State(api): State<ApiState>,
+    Admitted(caller): Admitted,
+    mut params: Params,
+) -> Result<Response, Problem> {
+    let dialog = params.dialog_id();
+    let id = params.uuid("activityId");
+    params.finish()?;
+    Ok(respond::json(&api.app.service_owner_activity(&caller, dialog, id).await?))
+}
+
+pub(super) async fn create(
+    State(api): State<ApiState>,
+    Admitted(caller): Admitted,
+    params: Params,
+    JsonBody(body): JsonBody,
+) -> Result<Response, Problem> {
+    add(&api, &caller, params, &body, NewState::Activity(&body), "activities").await
+}

@@ -1,0 +1,74 @@
+//! Transmissions of a dialog.
+
+use axum::extract::State;
+use axum::response::Response;
+
+use super::dialogs::add;
+use crate::access::policy::Policy;
+use crate::api::ApiState;
+use crate::api::http::body::JsonBody;
+use crate::api::http::operation::{Admitted, BodyKind, Operation, Verb};
+use crate::api::http::params::Params;
+use crate::api::http::problem::Problem;
+use crate::api::http::respond;
+use crate::app::NewState;
+
+/// `GET /dialogs/{dialogId}/transmissions`
+pub const SEARCH_TRANSMISSIONS: Operation = Operation {
+    id: "SearchDialogTransmissions",
+    verb: Verb::Get,
+    path: "/api/v1/serviceowner/dialogs/{dialogId}/transmissions",
+    policy: Policy::ServiceProvider,
+    body: BodyKind::None,
+    summary: "Lists the transmissions of a dialog, newest first.",
+};
+
+/// `GET /dialogs/{dialogId}/transmissions/{transmissionId}`
+pub const GET_TRANSMISSION: Operation = Operation {
+    id: "GetDialogTransmission",
+    verb: Verb::Get,
+    path: "/api/v1/serviceowner/dialogs/{dialogId}/transmissions/{transmissionId}",
+    policy: Policy::ServiceProvider,
+    body: BodyKind::None,
+    summary: "Gives one transmission of a dialog.",
+};
+
+/// `POST /dialogs/{dialogId}/transmissions`
+pub const CREATE_TRANSMISSION: Operation = Operation {
+    id: "CreateDialogTransmission",
+    verb: Verb::Post,
+    path: "/api/v1/serviceowner/dialogs/{dialogId}/transmissions",
+    policy: Policy::ServiceProvider,
+    body: BodyKind::Json,
+    summary: "Adds a transmission to a dialog.",
+};
+
+pub(super) async fn search(
+    State(api): State<ApiState>,
+    Admitted(caller): Admitted,
+    mut params: Params,
+) -> Result<Response, Problem> {
+    let id = params.dialog_id();
+    params.finish()?;
+    Ok(respond::json(&api.app.service_owner_transmissions(&caller, id).await?))
+}
+
+pub(super) async fn get(
+    State(api): State<ApiState>,
+    Admitted(caller): Admitted,
+    mut params: Params,
+) -> Result<Response, Problem> {
+    let dialog = params.dialog_id();
+    let id = params.uuid("transmissionId");
+    params.finish()?;
+    Ok(respond::json(&api.app.service_owner_transmission(&caller, dialog, id).await?))
+}
+
+pub(super) async fn create(
+    State(api): State<ApiState>,
+    Admitted(caller): Admitted,
+    params: Params,
+    JsonBody(body): JsonBody,
+) -> Result<Response, Problem> {
+    add(&api, &caller, params, &body, NewState::Transmission(&body), "transmissions").await
+}
