@@ -3,6 +3,7 @@
 mod children;
 mod create_dialog;
 mod get_dialog;
+mod labels;
 mod languages;
 mod pseudonyms;
 mod search_dialogs;
@@ -18,12 +19,13 @@ use crate::dialog::refusal::Refusal;
 use crate::store::{Store, StoreFailure};
 
 pub use create_dialog::Created;
+pub use labels::LabelCommand;
 pub use languages::Languages;
 pub use pseudonyms::Pseudonyms;
 pub use search_dialogs::{DialogPage, DialogSearch};
 pub use turns::Turns;
 pub use update_dialog::{Changed, Command, NewState, Request};
-pub use view::{ActivityView, DialogListView, DialogView, TransmissionView};
+pub use view::{ActivityView, DialogListView, DialogView, ServiceOwnerLabelView, TransmissionView};
 
 /// The use cases, and what they need.
 pub struct App {

@@ -5,6 +5,7 @@ pub mod events;
 pub mod hierarchy;
 pub mod html;
 pub mod input;
+pub mod labels;
 pub mod lifecycle;
 pub mod limits;
 pub mod model;

@@ -2,6 +2,7 @@
 
 mod children;
 mod dialogs;
+mod labels;
 mod rows;
 mod search;
 mod seen;
@@ -12,6 +13,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
 pub use children::Children;
 pub use dialogs::{DialogDetail, Loaded, References};
+pub use labels::Labelled;
 pub use rows::key_of;
 pub use search::{ListedActivity, ListedDialog, Listing};
 pub use seen::{SeenEntry, Viewing};

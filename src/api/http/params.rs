@@ -50,6 +50,13 @@ impl Params {
         })
     }
 
+    /// The text in the path under this name.
+    #[must_use]
+    pub fn text(&self, name: &str) -> String {
+        let value = self.path.iter().find(|(other, _)| other == name);
+        value.map_or_else(String::new, |(_, value)| value.replace('\0', "\u{fffd}"))
+    }
+
     /// The dialog's id in the path.
     pub fn dialog_id(&mut self) -> Uuid {
         self.uuid("dialogId")

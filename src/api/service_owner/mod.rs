@@ -2,6 +2,7 @@
 
 mod activities;
 mod dialogs;
+mod labels;
 mod notifications;
 mod transmissions;
 
@@ -15,6 +16,7 @@ pub use dialogs::{
     CREATE_DIALOG, DELETE_DIALOG, FREEZE_DIALOG, GET_DIALOG, PATCH_DIALOG, PURGE_DIALOG, RESTORE_DIALOG,
     UPDATE_DIALOG,
 };
+pub use labels::{BULK_SET_SYSTEM_LABELS, CREATE_LABEL, DELETE_LABEL, GET_LABELS, SET_SYSTEM_LABELS};
 pub use notifications::CHECK_NOTIFICATION_CONDITION;
 pub use transmissions::{CREATE_TRANSMISSION, GET_TRANSMISSION, SEARCH_TRANSMISSIONS};
 
@@ -30,6 +32,11 @@ pub fn router(state: &ApiState) -> Router<ApiState> {
         .operation(state, &PURGE_DIALOG, dialogs::purge_dialog)
         .operation(state, &FREEZE_DIALOG, dialogs::freeze_dialog)
         .operation(state, &CHECK_NOTIFICATION_CONDITION, notifications::check)
+        .operation(state, &GET_LABELS, labels::get)
+        .operation(state, &CREATE_LABEL, labels::create)
+        .operation(state, &DELETE_LABEL, labels::delete)
+        .operation(state, &SET_SYSTEM_LABELS, labels::set_system_labels)
+        .operation(state, &BULK_SET_SYSTEM_LABELS, labels::bulk_set_system_labels)
         .operation(state, &SEARCH_TRANSMISSIONS, transmissions::search)
         .operation(state, &CREATE_TRANSMISSION, transmissions::create)
         .operation(state, &GET_TRANSMISSION, transmissions::get)
