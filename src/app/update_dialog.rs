@@ -4,11 +4,13 @@ use std::collections::HashSet;
 
 use uuid::Uuid;
 
+use super::children::child_not_found;
 use super::create_dialog::taken_part;
 use super::{App, Failure};
 use crate::access::Access;
 use crate::access::caller::Caller;
 use crate::clock::Ids;
+use crate::dialog::correct;
 use crate::dialog::lifecycle::{self, Step};
 use crate::dialog::model::Dialog;
 use crate::dialog::refusal::Refusal;
@@ -43,14 +45,28 @@ pub enum Command<'a> {
     Take(Step),
     /// Remove it with everything that belongs to it.
     Purge,
+    /// Correct a transmission of it.
+    Correct(Uuid, &'a Json),
+    /// Correct when a form was saved, which an activity of it tells.
+    FormSavedAt(Uuid, &'a Json),
 }
 
 impl Command<'_> {
     fn body(&self) -> Option<&Json> {
         match self {
             Self::Become(new_state) => Some(new_state.body()),
-            Self::Take(_) | Self::Purge => None,
+            Self::Correct(_, body) => Some(body),
+            Self::Take(_) | Self::Purge | Self::FormSavedAt(..) => None,
         }
+    }
+
+    /// Ids and keys that may be those of stored parts.
+    fn references(&self) -> References {
+        let mut references = self.body().map_or_else(References::default, references);
+        if let Self::FormSavedAt(activity, _) = self {
+            references.ids.push(*activity);
+        }
+        references
     }
 }
 
@@ -118,7 +134,7 @@ impl App {
             return Err(Refusal::Forbidden(vec!["Only administrators may freeze dialogs.".into()]).into());
         }
         let scope = self.access.service_owner_scope(request.caller);
-        let references = command.body().map_or_else(References::default, references);
+        let references = command.references();
         let mut turn = None;
         for _ in 0..ATTEMPTS {
             let loaded = self.store.load(&scope, request.id, &references).await?;
@@ -128,6 +144,8 @@ impl App {
                 Command::Become(new_state) => self.become_state(request, new_state, loaded, mode).await,
                 Command::Take(step) => self.take_step(request, step, &loaded.dialog, mode).await,
                 Command::Purge => self.purge(request, &loaded.dialog, mode).await,
+                Command::Correct(id, body) => self.correct(request, id, body, loaded, mode).await,
+                Command::FormSavedAt(id, body) => self.form_saved_at(request, id, body, &loaded, mode).await,
             };
             match attempt {
                 Ok(Some(changed)) => return Ok(changed),
@@ -186,6 +204,62 @@ impl App {
         let Some(change) = lifecycle::take(step, stored, request.expected, mode, &mut ids)? else {
             return Ok(Some(Changed { revision: stored.revision, added: None }));
         };
+        let changed = Changed { revision: change.dialog.revision, added: None };
+        Ok(self.store.change(change).await?.then_some(changed))
+    }
+
+    async fn correct(
+        &self,
+        request: Request<'_>,
+        id: Uuid,
+        body: &Json,
+        loaded: Loaded,
+        mode: Mode,
+    ) -> Result<Option<Changed>, Failure> {
+        let dialog = &loaded.dialog;
+        let mut ids = self.clock.ids(mode.now);
+        update::admit(dialog)?;
+        let stored = self.store.corrected(dialog.id, id).await?;
+        let stored = stored.ok_or_else(|| child_not_found("DialogTransmission", "transmission", id))?;
+        let draft = correct::read(body, dialog, &stored.transmission, mode, &mut ids)?;
+        let outside = Outside {
+            unowned: self
+                .access
+                .unowned(request.caller, draft.referenced_resources(dialog, &stored.transmission)),
+            names: self.access.names(draft.actor_ids()).await?,
+        };
+        let change =
+            draft.decide(dialog, &stored, &loaded.known, &outside, request.expected, mode, &mut ids)?;
+        let Some(change) = change else {
+            return Ok(Some(Changed { revision: dialog.revision, added: None }));
+        };
+        let changed = Changed { revision: change.dialog.revision, added: None };
+        let claims = change.claims.clone();
+        match self.store.change(change).await {
+            Ok(done) => Ok(done.then_some(changed)),
+            Err(failure) => Err(taken_part(failure, &claims)),
+        }
+    }
+
+    async fn form_saved_at(
+        &self,
+        request: Request<'_>,
+        id: Uuid,
+        body: &Json,
+        loaded: &Loaded,
+        mode: Mode,
+    ) -> Result<Option<Changed>, Failure> {
+        let mut ids = self.clock.ids(mode.now);
+        let moment = correct::read_form_saved_at(body, mode.now)?;
+        let change = correct::form_saved_at(
+            &loaded.dialog,
+            id,
+            moment,
+            &loaded.known,
+            request.expected,
+            mode,
+            &mut ids,
+        )?;
         let changed = Changed { revision: change.dialog.revision, added: None };
         Ok(self.store.change(change).await?.then_some(changed))
     }

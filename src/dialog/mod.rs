@@ -1,5 +1,6 @@
 //! The rules of dialogs. Pure: no I/O, no async, no clock, no SQL, no HTTP.
 
+pub mod correct;
 pub mod create;
 pub mod events;
 pub mod hierarchy;

@@ -243,7 +243,12 @@ fn merge(stored: &Documents, new: Documents) -> Documents {
     }
 }
 
-fn ordered<T>(stored: &[T], new: Vec<T>, id: impl Fn(&T) -> Uuid, join: impl Fn(&T, T) -> T) -> Vec<T> {
+pub(super) fn ordered<T>(
+    stored: &[T],
+    new: Vec<T>,
+    id: impl Fn(&T) -> Uuid,
+    join: impl Fn(&T, T) -> T,
+) -> Vec<T> {
     let mut new: Vec<Option<T>> = new.into_iter().map(Some).collect();
     let places: HashMap<Uuid, usize> =
         new.iter().enumerate().filter_map(|(at, part)| Some((id(part.as_ref()?), at))).collect();
@@ -352,6 +357,7 @@ impl Draft<'_> {
             transmissions: Vec::new(),
             activities: Vec::new(),
             claims: Vec::new(),
+            correction: None,
             labels,
             end_user_context_revision: ids.revision(),
             events: None,
@@ -416,7 +422,9 @@ impl Draft<'_> {
 
     /// Ids must be new, and references must lead somewhere.
     fn check_ids(&self, known: &Known, failures: &mut Failures) {
-        for id in self.additions.activities.iter().map(|a| a.id).filter(|id| known.activities.contains(id)) {
+        for id in
+            self.additions.activities.iter().map(|a| a.id).filter(|id| known.activities.contains_key(id))
+        {
             failures.add_key("DialogActivity", format!("There is an activity with the id {id} already."));
         }
         for id in self.additions.transmissions.iter().map(|t| t.id) {

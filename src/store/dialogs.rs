@@ -1,6 +1,6 @@
 //! Single dialogs: create, load, change. One statement each.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use sqlx::Row;
 use sqlx::types::Json;
@@ -16,9 +16,10 @@ use crate::access::DialogScope;
 use crate::dialog::hierarchy::StoredParent;
 use crate::dialog::lifecycle::Purge;
 use crate::dialog::model::{Activity, ActivityBody, Actor, Dialog, Transmission, TransmissionBody};
-use crate::dialog::vocabulary::{DialogTransmissionType, SystemLabel};
+use crate::dialog::vocabulary::{DialogActivityType, DialogTransmissionType, SystemLabel};
 use crate::dialog::write::{
-    AddedTransmission, Change, ClaimedPart, Creation, Known, KnownPart, KnownTransmission,
+    AddedTransmission, Change, ClaimedPart, Corrected, Correction, Creation, Known, KnownPart,
+    KnownTransmission,
 };
 use crate::timestamp::Timestamp;
 
@@ -124,6 +125,18 @@ with previous as (
     insert into dialog_part (id, dialog_id, kind, of_transmission)
     select u.id, changed.id, u.kind, u.of_transmission
     from changed, unnest($40::uuid[], $41::smallint[], $42::boolean[]) as u (id, kind, of_transmission)
+), retimed as (
+    update activity set created_at = $47 from changed
+    where activity.id = $48 and activity.dialog_id = changed.id and $48::uuid is not null
+), corrected as (
+    update transmission t set
+        depth = t.depth + $49::smallint,
+        created_at = case when t.id = $50 then $51 else t.created_at end,
+        related_id = case when t.id = $50 then $52 else t.related_id end,
+        type = case when t.id = $50 then $53 else t.type end,
+        idempotent_key = case when t.id = $50 then $54 else t.idempotent_key end,
+        body = case when t.id = $50 then $55 else t.body end
+    from changed where t.dialog_id = changed.id and t.id = any($56)
 ), new_label_log as (
     insert into label_log (dialog_id, created_at, label, is_set, performed_by)
     select $1, $43, label, (previous.new_labels & bit) <> 0, $44
@@ -134,6 +147,20 @@ with previous as (
     select changed.id, $43, $45, $46 from changed where $46::jsonb is not null
 )
 select count(*) from changed";
+
+const CORRECTED: &str = concat!(
+    "with recursive related as (
+        select id, depth from transmission where id = $2 and dialog_id = $1
+        union
+        select t.id, t.depth from transmission t join related r on t.related_id = r.id where t.dialog_id = $1
+    )
+    select ",
+    transmission_row!(),
+    " as stored, t.depth,
+        exists (select 1 from activity o where o.transmission_id = t.id and o.type = 4) as is_opened,
+        array(select id from related) as subtree, (select max(depth) from related) as deepest
+    from transmission t where t.id = $2 and t.dialog_id = $1",
+);
 
 const PURGE: &str = "\
 with purged as (
@@ -166,7 +193,8 @@ const LOAD: &str = concat!(
                 (select count(*) from (select 1 from transmission c where c.related_id = t.id limit 101) c),
                 exists (select 1 from activity o where o.transmission_id = t.id and o.type = 4)))
             from transmission t where t.id = any($1) and t.dialog_id = d.id) as known_transmissions,
-        array(select a.id from activity a where a.id = any($1) and a.dialog_id = d.id) as known_activities,
+        (select json_agg(json_build_array(a.id, a.type))
+            from activity a where a.id = any($1) and a.dialog_id = d.id) as known_activities,
         (select json_agg(json_build_array(t.idempotent_key, t.id))
             from transmission t where t.dialog_id = d.id and t.idempotent_key = any($2)) as known_keys,
         (select json_agg(json_build_array(p.id, p.dialog_id, p.of_transmission))
@@ -360,6 +388,13 @@ impl Store {
         let (part_ids, part_kinds, part_places) = part_columns(&change.claims);
         let available_at =
             change.events.as_ref().and_then(|events| events.available_at).unwrap_or(change.now);
+        let (retimed, corrected, subtree, deeper_by) = match change.correction {
+            None => (None, None, Vec::new(), 0),
+            Some(Correction::FormSavedAt(id, moment)) => (Some((id, moment)), None, Vec::new(), 0),
+            Some(Correction::Transmission { transmission, subtree, deeper_by }) => {
+                (None, Some(transmission), subtree, deeper_by)
+            }
+        };
         let row = sqlx::query(CHANGE)
             .bind(d.id)
             .bind(change.expected_revision)
@@ -407,9 +442,36 @@ impl Store {
             .bind(Json(Actor::service_owner()))
             .bind(available_at.utc())
             .bind(change.events.map(Json))
+            .bind(retimed.map(|(_, moment)| moment.utc()))
+            .bind(retimed.map(|(id, _)| id))
+            .bind(deeper_by)
+            .bind(corrected.as_ref().map(|t| t.id))
+            .bind(corrected.as_ref().map(|t| t.created_at.utc()))
+            .bind(corrected.as_ref().and_then(|t| t.related_transmission_id))
+            .bind(corrected.as_ref().map(|t| t.r#type.code()))
+            .bind(corrected.as_ref().and_then(|t| t.idempotent_key.clone()))
+            .bind(corrected.map(|t| Json(t.body)))
+            .bind(subtree)
             .fetch_one(self.pool())
             .await?;
         Ok(row.try_get::<i64, _>(0)? == 1)
+    }
+
+    /// Loads a transmission that is to be corrected, with all that relate to it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn corrected(&self, dialog: Uuid, id: Uuid) -> Result<Option<Corrected>, StoreFailure> {
+        let query = sqlx::query(CORRECTED).bind(dialog).bind(id);
+        let Some(row) = query.fetch_optional(self.pool()).await? else { return Ok(None) };
+        let Json(stored): Json<TransmissionRow> = row.try_get("stored")?;
+        Ok(Some(Corrected {
+            transmission: transmission(stored)?,
+            depth: row.try_get("depth")?,
+            is_opened: row.try_get("is_opened")?,
+            subtree: row.try_get("subtree")?,
+            deepest: row.try_get("deepest")?,
+        }))
     }
 
     /// Removes a dialog with everything that belongs to it, if it still has the revision that was
@@ -456,7 +518,7 @@ impl Store {
             .try_get::<Option<Json<Vec<(String, Uuid)>>>, _>("known_keys")?
             .map(|Json(keys)| Json(keys.into_iter().collect()));
         let parts: Option<Json<Vec<(Uuid, Uuid, bool)>>> = row.try_get("known_parts")?;
-        let activities: Vec<Uuid> = row.try_get("known_activities")?;
+        let activities: Option<Json<Vec<(Uuid, i16)>>> = row.try_get("known_activities")?;
         let known = Known {
             transmissions: transmissions
                 .map_or_else(Vec::new, |Json(t)| t)
@@ -468,7 +530,11 @@ impl Store {
                     (id, KnownTransmission { parent, is_from_party, is_opened })
                 })
                 .collect(),
-            activities: activities.into_iter().collect::<HashSet<_>>(),
+            activities: activities
+                .map_or_else(Vec::new, |Json(activities)| activities)
+                .into_iter()
+                .filter_map(|(id, kind)| Some((id, DialogActivityType::from_code(kind)?)))
+                .collect(),
             transmission_keys: keys.map_or_else(HashMap::new, |Json(keys)| keys),
             parts: parts
                 .map_or_else(Vec::new, |Json(parts)| parts)

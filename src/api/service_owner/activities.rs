@@ -11,7 +11,7 @@ use crate::api::http::operation::{Admitted, BodyKind, Operation, Verb};
 use crate::api::http::params::Params;
 use crate::api::http::problem::Problem;
 use crate::api::http::respond;
-use crate::app::NewState;
+use crate::app::{Command, NewState, Request};
 
 /// `GET /dialogs/{dialogId}/activities`
 pub const SEARCH_ACTIVITIES: Operation = Operation {
@@ -42,6 +42,31 @@ pub const CREATE_ACTIVITY: Operation = Operation {
     body: BodyKind::Json,
     summary: "Adds an activity to a dialog.",
 };
+
+/// `POST …/activities/{activityId}/actions/updateFormSavedActivityTime`
+pub const UPDATE_FORM_SAVED_TIME: Operation = Operation {
+    id: "UpdateFormSavedActivityTime",
+    verb: Verb::Post,
+    path: "/api/v1/serviceowner/dialogs/{dialogId}/activities/{activityId}/actions/updateFormSavedActivityTime",
+    policy: Policy::ServiceProviderAdmin,
+    body: BodyKind::Json,
+    summary: "Corrects when a form was saved, silently. For administrators.",
+};
+
+pub(super) async fn update_form_saved_time(
+    State(api): State<ApiState>,
+    Admitted(caller): Admitted,
+    mut params: Params,
+    JsonBody(body): JsonBody,
+) -> Result<Response, Problem> {
+    let id = params.dialog_id();
+    let activity = params.uuid("activityId");
+    let expected = params.expected();
+    params.finish()?;
+    let request = Request { caller: &caller, id, expected: &expected, silent: true };
+    let changed = api.app.change_dialog(request, Command::FormSavedAt(activity, &body)).await?;
+    Ok(respond::with_etag(respond::no_content(), changed.revision))
+}
 
 pub(super) async fn search(
     State(api): State<ApiState>,

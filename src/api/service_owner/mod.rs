@@ -11,14 +11,14 @@ use axum::Router;
 use super::ApiState;
 use super::http::operation::Operations;
 
-pub use activities::{CREATE_ACTIVITY, GET_ACTIVITY, SEARCH_ACTIVITIES};
+pub use activities::{CREATE_ACTIVITY, GET_ACTIVITY, SEARCH_ACTIVITIES, UPDATE_FORM_SAVED_TIME};
 pub use dialogs::{
     CREATE_DIALOG, DELETE_DIALOG, FREEZE_DIALOG, GET_DIALOG, PATCH_DIALOG, PURGE_DIALOG, RESTORE_DIALOG,
     UPDATE_DIALOG,
 };
 pub use labels::{BULK_SET_SYSTEM_LABELS, CREATE_LABEL, DELETE_LABEL, GET_LABELS, SET_SYSTEM_LABELS};
 pub use notifications::CHECK_NOTIFICATION_CONDITION;
-pub use transmissions::{CREATE_TRANSMISSION, GET_TRANSMISSION, SEARCH_TRANSMISSIONS};
+pub use transmissions::{CREATE_TRANSMISSION, GET_TRANSMISSION, SEARCH_TRANSMISSIONS, UPDATE_TRANSMISSION};
 
 /// All operations.
 pub fn router(state: &ApiState) -> Router<ApiState> {
@@ -43,4 +43,6 @@ pub fn router(state: &ApiState) -> Router<ApiState> {
         .operation(state, &SEARCH_ACTIVITIES, activities::search)
         .operation(state, &CREATE_ACTIVITY, activities::create)
         .operation(state, &GET_ACTIVITY, activities::get)
+        .operation(state, &UPDATE_FORM_SAVED_TIME, activities::update_form_saved_time)
+        .operation(state, &UPDATE_TRANSMISSION, transmissions::update)
 }

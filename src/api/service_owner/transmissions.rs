@@ -11,7 +11,9 @@ use crate::api::http::operation::{Admitted, BodyKind, Operation, Verb};
 use crate::api::http::params::Params;
 use crate::api::http::problem::Problem;
 use crate::api::http::respond;
-use crate::app::NewState;
+use crate::app::{Command, NewState, Request};
+use crate::dialog::correct;
+use crate::json::Path;
 
 /// `GET /dialogs/{dialogId}/transmissions`
 pub const SEARCH_TRANSMISSIONS: Operation = Operation {
@@ -42,6 +44,34 @@ pub const CREATE_TRANSMISSION: Operation = Operation {
     body: BodyKind::Json,
     summary: "Adds a transmission to a dialog.",
 };
+
+/// `PUT /dialogs/{dialogId}/transmissions/{transmissionId}`
+pub const UPDATE_TRANSMISSION: Operation = Operation {
+    id: "UpdateDialogTransmission",
+    verb: Verb::Put,
+    path: "/api/v1/serviceowner/dialogs/{dialogId}/transmissions/{transmissionId}",
+    policy: Policy::ServiceProviderChangeTransmissions,
+    body: BodyKind::Json,
+    summary: "Corrects a transmission, silently. Needs a scope of its own.",
+};
+
+pub(super) async fn update(
+    State(api): State<ApiState>,
+    Admitted(caller): Admitted,
+    mut params: Params,
+    JsonBody(body): JsonBody,
+) -> Result<Response, Problem> {
+    let id = params.dialog_id();
+    let transmission = params.uuid("transmissionId");
+    let expected = params.expected();
+    if !params.is_silent() && !correct::says_silent(&body) {
+        params.failures.add(&Path::Root("isSilentUpdate"), "must be true: corrections are silent.");
+    }
+    params.finish()?;
+    let request = Request { caller: &caller, id, expected: &expected, silent: true };
+    let changed = api.app.change_dialog(request, Command::Correct(transmission, &body)).await?;
+    Ok(respond::with_etag(respond::no_content(), changed.revision))
+}
 
 pub(super) async fn search(
     State(api): State<ApiState>,
