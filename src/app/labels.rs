@@ -2,12 +2,14 @@
 
 use uuid::Uuid;
 
+use super::repetition::is_key_in_use;
 use super::{App, Failure};
 use crate::access::Access;
 use crate::access::caller::{Caller, UserKind};
 use crate::dialog::labels::{self, LabelChange, Relabelling, ServiceOwnerLabels};
 use crate::dialog::model::{Actor, Dialog};
 use crate::dialog::refusal::Refusal;
+use crate::dialog::repetition::{IdempotencyKey, Kept, Outcome};
 use crate::dialog::vocabulary::ActorType;
 use crate::dialog::write::Expected;
 use crate::json::{Failures, Json};
@@ -48,7 +50,11 @@ impl App {
         dialog: Uuid,
         expected: &Expected,
         command: LabelCommand<'_>,
+        key: Option<&IdempotencyKey>,
     ) -> Result<Uuid, Failure> {
+        if let Some(outcome) = self.repeated(key).await? {
+            return Ok(outcome.revision.unwrap_or_default());
+        }
         let now = self.clock.now();
         let mut ids = self.clock.ids(now);
         for _ in 0..ATTEMPTS {
@@ -68,8 +74,18 @@ impl App {
                 }
             };
             let revision = ids.revision();
-            if self.store.set_service_owner_label(dialog, stored.revision, revision, &label, add).await? {
-                return Ok(revision);
+            let kept = kept(key, Some(revision));
+            let label = (label.as_str(), add);
+            let set = self.store.set_service_owner_label(dialog, stored.revision, revision, label, kept, now);
+            match set.await.map_err(Failure::from) {
+                Ok(true) => return Ok(revision),
+                Ok(false) => {}
+                Err(failure) if is_key_in_use(&failure) => {
+                    if let Some(outcome) = self.repeated(key).await? {
+                        return Ok(outcome.revision.unwrap_or_default());
+                    }
+                }
+                Err(failure) => return Err(failure),
             }
             if *expected != Expected::Unconditional {
                 return Err(Refusal::RevisionMismatch.into());
@@ -115,7 +131,7 @@ impl App {
                 return Ok(relabelling.revision);
             }
             let actor = self.performer(caller, &change).await?;
-            if self.store.relabel(&[relabelling], &actor, now).await? {
+            if self.store.relabel(&[relabelling], &actor, None, now).await? {
                 return Ok(relabelling.revision);
             }
             if *expected != Expected::Unconditional {
@@ -129,7 +145,15 @@ impl App {
     ///
     /// # Errors
     /// Invalid, not found (naming every dialog that is missing), forbidden, or mismatch.
-    pub async fn bulk_set_system_labels(&self, caller: &Caller, body: &Json) -> Result<(), Failure> {
+    pub async fn bulk_set_system_labels(
+        &self,
+        caller: &Caller,
+        body: &Json,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<(), Failure> {
+        if self.repeated(key).await?.is_some() {
+            return Ok(());
+        }
         let now = self.clock.now();
         let mut ids = self.clock.ids(now);
         let (change, dialogs) = labels::read_bulk_change(body, now, &mut ids)?;
@@ -164,8 +188,16 @@ impl App {
             let relabellings: Vec<Relabelling> =
                 found.iter().map(|stored| relabelling(stored, &change, ids.revision())).collect();
             let actor = self.performer(caller, &change).await?;
-            if self.store.relabel(&relabellings, &actor, now).await? {
-                return Ok(());
+            match self.store.relabel(&relabellings, &actor, kept(key, None), now).await.map_err(Failure::from)
+            {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(failure) if is_key_in_use(&failure) => {
+                    if self.repeated(key).await?.is_some() {
+                        return Ok(());
+                    }
+                }
+                Err(failure) => return Err(failure),
             }
             if is_conditional {
                 return Err(Refusal::RevisionMismatch.into());
@@ -220,6 +252,10 @@ impl App {
         }
         Ok(actor)
     }
+}
+
+fn kept(key: Option<&IdempotencyKey>, revision: Option<Uuid>) -> Option<Kept> {
+    key.map(|key| Kept { key: key.clone(), outcome: Outcome { revision, created: None } })
 }
 
 /// Either the query names a user, or the body says who does it.

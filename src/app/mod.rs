@@ -6,6 +6,7 @@ mod get_dialog;
 mod labels;
 mod languages;
 mod pseudonyms;
+mod repetition;
 mod search_dialogs;
 mod turns;
 mod update_dialog;

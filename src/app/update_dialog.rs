@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::children::child_not_found;
 use super::create_dialog::taken_part;
+use super::repetition::is_key_in_use;
 use super::{App, Failure};
 use crate::access::Access;
 use crate::access::caller::Caller;
@@ -14,6 +15,7 @@ use crate::dialog::correct;
 use crate::dialog::lifecycle::{self, Step};
 use crate::dialog::model::Dialog;
 use crate::dialog::refusal::Refusal;
+use crate::dialog::repetition::{IdempotencyKey, Kept, Outcome};
 use crate::dialog::update::{self, Draft, Mode};
 use crate::dialog::write::{Expected, Outside};
 use crate::dialog::{limits, patch};
@@ -90,6 +92,22 @@ pub struct Request<'a> {
     pub expected: &'a Expected,
     /// Whether neither timestamps nor labels move and nothing is told.
     pub silent: bool,
+    /// The key under which it is done once.
+    pub key: Option<&'a IdempotencyKey>,
+}
+
+impl Request<'_> {
+    /// What to keep beside the deed.
+    fn kept(&self, changed: Changed) -> Option<Kept> {
+        let outcome = Outcome { revision: Some(changed.revision), created: changed.added };
+        self.key.map(|key| Kept { key: key.clone(), outcome })
+    }
+}
+
+impl From<Outcome> for Changed {
+    fn from(outcome: Outcome) -> Self {
+        Self { revision: outcome.revision.unwrap_or_default(), added: outcome.created }
+    }
 }
 
 impl NewState<'_> {
@@ -133,6 +151,9 @@ impl App {
         if matches!(command, Command::Take(Step::Freeze)) && !writer.is_admin {
             return Err(Refusal::Forbidden(vec!["Only administrators may freeze dialogs.".into()]).into());
         }
+        if let Some(outcome) = self.repeated(request.key).await? {
+            return Ok(outcome.into());
+        }
         let scope = self.access.service_owner_scope(request.caller);
         let references = command.references();
         let mut turn = None;
@@ -150,6 +171,11 @@ impl App {
             match attempt {
                 Ok(Some(changed)) => return Ok(changed),
                 Ok(None) | Err(Failure::Store(StoreFailure::Conflict)) => {}
+                Err(failure) if is_key_in_use(&failure) => {
+                    if let Some(outcome) = self.repeated(request.key).await? {
+                        return Ok(outcome.into());
+                    }
+                }
                 Err(failure) => return Err(failure),
             }
             if *request.expected != Expected::Unconditional {
@@ -182,10 +208,11 @@ impl App {
             names: self.access.names(draft.actor_ids()).await?,
         };
         let added = draft.added_id();
-        let Some(change) = draft.decide(&loaded.known, &outside, &mut ids)? else {
+        let Some(mut change) = draft.decide(&loaded.known, &outside, &mut ids)? else {
             return Ok(Some(Changed { revision: stored.revision, added: None }));
         };
         let changed = Changed { revision: change.dialog.revision, added };
+        change.kept = request.kept(changed);
         let claims = change.claims.clone();
         match self.store.change(change).await {
             Ok(done) => Ok(done.then_some(changed)),
@@ -201,10 +228,11 @@ impl App {
         mode: Mode,
     ) -> Result<Option<Changed>, Failure> {
         let mut ids = self.clock.ids(mode.now);
-        let Some(change) = lifecycle::take(step, stored, request.expected, mode, &mut ids)? else {
+        let Some(mut change) = lifecycle::take(step, stored, request.expected, mode, &mut ids)? else {
             return Ok(Some(Changed { revision: stored.revision, added: None }));
         };
         let changed = Changed { revision: change.dialog.revision, added: None };
+        change.kept = request.kept(changed);
         Ok(self.store.change(change).await?.then_some(changed))
     }
 
@@ -251,7 +279,7 @@ impl App {
     ) -> Result<Option<Changed>, Failure> {
         let mut ids = self.clock.ids(mode.now);
         let moment = correct::read_form_saved_at(body, mode.now)?;
-        let change = correct::form_saved_at(
+        let mut change = correct::form_saved_at(
             &loaded.dialog,
             id,
             moment,
@@ -261,6 +289,7 @@ impl App {
             &mut ids,
         )?;
         let changed = Changed { revision: change.dialog.revision, added: None };
+        change.kept = request.kept(changed);
         Ok(self.store.change(change).await?.then_some(changed))
     }
 
@@ -271,8 +300,9 @@ impl App {
         mode: Mode,
     ) -> Result<Option<Changed>, Failure> {
         let mut ids = self.clock.ids(mode.now);
-        let purge = lifecycle::purge(stored, request.expected, mode, &mut ids)?;
+        let mut purge = lifecycle::purge(stored, request.expected, mode, &mut ids)?;
         let changed = Changed { revision: stored.revision, added: None };
+        purge.kept = request.kept(changed);
         Ok(self.store.purge(purge).await?.then_some(changed))
     }
 }

@@ -166,6 +166,7 @@ impl Draft {
             end_user_context_revision: ids.revision(),
             events: Some(events),
             now,
+            kept: None,
             dialog,
         }))
     }
@@ -279,6 +280,7 @@ pub fn form_saved_at(
         end_user_context_revision: ids.revision(),
         events: Some(events),
         now: mode.now,
+        kept: None,
         dialog,
     })
 }

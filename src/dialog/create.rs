@@ -346,6 +346,7 @@ impl Draft {
             claims: self.claims,
             events,
             now: self.now,
+            kept: None,
         })
     }
 }

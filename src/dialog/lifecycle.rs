@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::events::{Event, EventBatch};
 use super::model::{CORRESPONDENCE_RESOURCE, Dialog};
 use super::refusal::Refusal;
+use super::repetition::Kept;
 use super::update::{self, Mode};
 use super::validate::Writer;
 use super::write::{Change, Expected, LabelEffect};
@@ -82,6 +83,7 @@ pub fn take(
         end_user_context_revision: ids.revision(),
         events,
         now,
+        kept: None,
         dialog,
     }))
 }
@@ -97,6 +99,8 @@ pub struct Purge {
     pub events: Option<EventBatch>,
     /// When it happens.
     pub now: Timestamp,
+    /// What to answer when the request comes again.
+    pub kept: Option<Kept>,
 }
 
 /// Removes a dialog, also a deleted or frozen one.
@@ -112,7 +116,7 @@ pub fn purge(stored: &Dialog, expected: &Expected, mode: Mode, ids: &mut Ids) ->
     let is_told = !silent && stored.deleted_at.is_none();
     let events = is_told
         .then(|| EventBatch::of(stored, now, false, vec![Event::DialogDeleted { id: ids.revision() }]));
-    Ok(Purge { dialog: stored.id, expected_revision: stored.revision, events, now })
+    Ok(Purge { dialog: stored.id, expected_revision: stored.revision, events, now, kept: None })
 }
 
 /// Dialogs of Altinn Correspondence are removed by it alone, not even by administrators.

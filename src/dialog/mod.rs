@@ -13,6 +13,7 @@ pub mod model;
 pub mod party;
 pub mod patch;
 pub mod refusal;
+pub mod repetition;
 pub mod update;
 pub mod validate;
 pub mod vocabulary;

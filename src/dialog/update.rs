@@ -362,6 +362,7 @@ impl Draft<'_> {
             end_user_context_revision: ids.revision(),
             events: None,
             now,
+            kept: None,
             dialog: self.dialog,
         };
         if changed {

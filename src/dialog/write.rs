@@ -9,6 +9,7 @@ use super::events::EventBatch;
 use super::hierarchy::{self, StoredParent};
 use super::limits;
 use super::model::{Activity, Dialog, Documents, SystemLabels, Transmission};
+use super::repetition::Kept;
 use super::validate::PartKind;
 use super::vocabulary::{DialogActivityType, SystemLabel};
 use crate::json::Failures;
@@ -299,6 +300,8 @@ pub struct Creation {
     pub events: EventBatch,
     /// When it happens.
     pub now: Timestamp,
+    /// What to answer when the request comes again.
+    pub kept: Option<Kept>,
 }
 
 /// A correction of a child that is otherwise immutable.
@@ -359,4 +362,6 @@ pub struct Change {
     pub events: Option<EventBatch>,
     /// When it happens.
     pub now: Timestamp,
+    /// What to answer when the request comes again.
+    pub kept: Option<Kept>,
 }

@@ -6,6 +6,7 @@ use sqlx::Row;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::repetition::{KeptColumns, keep_outcome};
 use super::rows::{
     ActivityRow, TransmissionRow, activity, activity_row, dialog, dialog_columns, key_of, split_documents,
     transmission, transmission_row,
@@ -56,8 +57,8 @@ pub struct DialogDetail {
     pub seen: Vec<SeenEntry>,
 }
 
-const CREATE: &str = "\
-with new_dialog as (
+const CREATE: &str = concat!(
+    "with new_dialog as (
     insert into dialog (
         id, revision, party_key, resource_key, created_at, updated_at, content_updated_at, visible_from, due_at,
         expires_at, end_user_context_revision, service_owner_context_revision, from_service_owner, from_party,
@@ -88,12 +89,15 @@ with new_dialog as (
 ), new_label_log as (
     insert into label_log (dialog_id, created_at, label, is_set, performed_by)
     select $1, $49, label, true, $50 from unnest($51::smallint[]) as u (label)
-)
-insert into outbox (dialog_id, occurred_at, available_at, payload) values ($1, $49, $52, $53)";
+",
+    keep_outcome!("(values (1)) as deed (done)", "$54", "$55", "$56", "$57", "$49"),
+    ")
+insert into outbox (dialog_id, occurred_at, available_at, payload) values ($1, $49, $52, $53)"
+);
 
 // The labels and the seen flag are changed in place: end users change them without a new revision.
-const CHANGE: &str = "\
-with previous as (
+const CHANGE: &str = concat!(
+    "with previous as (
     select system_labels, (system_labels & ~$20::smallint) | $21::smallint as new_labels
     from dialog where id = $1 and revision = $2 for update
 ), changed as (
@@ -145,8 +149,11 @@ with previous as (
 ), told as (
     insert into outbox (dialog_id, occurred_at, available_at, payload)
     select changed.id, $43, $45, $46 from changed where $46::jsonb is not null
-)
-select count(*) from changed";
+",
+    keep_outcome!("changed", "$57", "$58", "$59", "$60", "$43"),
+    ")
+select count(*) from changed"
+);
 
 const CORRECTED: &str = concat!(
     "with recursive related as (
@@ -162,8 +169,8 @@ const CORRECTED: &str = concat!(
     from transmission t where t.id = $2 and t.dialog_id = $1",
 );
 
-const PURGE: &str = "\
-with purged as (
+const PURGE: &str = concat!(
+    "with purged as (
     delete from dialog where id = $1 and revision = $2 returning id
 ), documents as (
     delete from dialog_document using purged where dialog_id = purged.id
@@ -182,8 +189,11 @@ with purged as (
 ), told as (
     insert into outbox (dialog_id, occurred_at, available_at, payload)
     select id, $3, $4, $5 from purged where $5::jsonb is not null
-)
-select count(*) from purged";
+",
+    keep_outcome!("purged", "$6", "$7", "$8", "$9", "$3"),
+    ")
+select count(*) from purged"
+);
 
 const LOAD: &str = concat!(
     "select ",
@@ -303,8 +313,17 @@ impl Store {
     /// # Errors
     /// [`StoreFailure::Taken`] when an id or an idempotency key is in use.
     pub async fn create(&self, creation: Creation) -> Result<(), StoreFailure> {
-        let Creation { dialog: d, transmissions, activities, service_owner_labels, claims, events, now } =
-            creation;
+        let Creation {
+            dialog: d,
+            transmissions,
+            activities,
+            service_owner_labels,
+            claims,
+            events,
+            now,
+            kept,
+        } = creation;
+        let kept = KeptColumns::of(kept);
         let (list, detail) = split_documents(&d.documents);
         let t = TransmissionColumns::of(transmissions);
         let a = ActivityColumns::of(activities);
@@ -370,6 +389,10 @@ impl Store {
             .bind(labels)
             .bind(events.available_at.unwrap_or(now).utc())
             .bind(Json(events))
+            .bind(kept.caller)
+            .bind(kept.key)
+            .bind(kept.fingerprint)
+            .bind(kept.outcome)
             .execute(self.pool())
             .await?;
         Ok(())
@@ -395,6 +418,7 @@ impl Store {
                 (None, Some(transmission), subtree, deeper_by)
             }
         };
+        let kept = KeptColumns::of(change.kept);
         let row = sqlx::query(CHANGE)
             .bind(d.id)
             .bind(change.expected_revision)
@@ -452,6 +476,10 @@ impl Store {
             .bind(corrected.as_ref().and_then(|t| t.idempotent_key.clone()))
             .bind(corrected.map(|t| Json(t.body)))
             .bind(subtree)
+            .bind(kept.caller)
+            .bind(kept.key)
+            .bind(kept.fingerprint)
+            .bind(kept.outcome)
             .fetch_one(self.pool())
             .await?;
         Ok(row.try_get::<i64, _>(0)? == 1)
@@ -481,12 +509,17 @@ impl Store {
     /// When the database fails.
     pub async fn purge(&self, purge: Purge) -> Result<bool, StoreFailure> {
         let available_at = purge.events.as_ref().and_then(|events| events.available_at).unwrap_or(purge.now);
+        let kept = KeptColumns::of(purge.kept);
         let row = sqlx::query(PURGE)
             .bind(purge.dialog)
             .bind(purge.expected_revision)
             .bind(purge.now.utc())
             .bind(available_at.utc())
             .bind(purge.events.map(Json))
+            .bind(kept.caller)
+            .bind(kept.key)
+            .bind(kept.fingerprint)
+            .bind(kept.outcome)
             .fetch_one(self.pool())
             .await?;
         Ok(row.try_get::<i64, _>(0)? == 1)

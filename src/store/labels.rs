@@ -4,11 +4,13 @@ use sqlx::Row;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::repetition::{KeptColumns, keep_outcome};
 use super::rows::{dialog, dialog_columns};
 use super::{Store, StoreFailure};
 use crate::access::DialogScope;
 use crate::dialog::labels::{Relabelling, ServiceOwnerLabels};
 use crate::dialog::model::{Actor, Dialog};
+use crate::dialog::repetition::Kept;
 use crate::timestamp::Timestamp;
 
 const SERVICE_OWNER_LABELS: &str = "\
@@ -16,23 +18,29 @@ select d.service_owner_context_revision, d.deleted_at is not null as deleted,
     array(select value from service_owner_label l where l.dialog_id = d.id order by value) as labels
 from dialog d where d.id = $1 and ($2 or d.org = $3 or d.resource_key = any($4))";
 
-const ADD_LABEL: &str = "\
-with context as (
+const ADD_LABEL: &str = concat!(
+    "with context as (
     update dialog set service_owner_context_revision = $3
     where id = $1 and service_owner_context_revision = $2 returning id
 ), added as (
     insert into service_owner_label (dialog_id, value) select id, $4 from context
-)
-select count(*) from context";
+",
+    keep_outcome!("context", "$5", "$6", "$7", "$8", "$9"),
+    ")
+select count(*) from context"
+);
 
-const REMOVE_LABEL: &str = "\
-with context as (
+const REMOVE_LABEL: &str = concat!(
+    "with context as (
     update dialog set service_owner_context_revision = $3
     where id = $1 and service_owner_context_revision = $2 returning id
 ), removed as (
     delete from service_owner_label using context where dialog_id = context.id and value = $4
-)
-select count(*) from context";
+",
+    keep_outcome!("context", "$5", "$6", "$7", "$8", "$9"),
+    ")
+select count(*) from context"
+);
 
 const DIALOGS: &str = concat!(
     "select ",
@@ -44,8 +52,8 @@ const DIALOGS: &str = concat!(
 
 // All or none: nothing is written unless every dialog has the revision that was read. Rows are
 // locked in the order of their ids, so that two such statements do not wait for each other.
-const RELABEL: &str = "\
-with wanted as (
+const RELABEL: &str = concat!(
+    "with wanted as (
     select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[])
         as w (id, expected_revision, revision, labels)
 ), locked as materialized (
@@ -64,8 +72,11 @@ with wanted as (
     select c.id, $5, l.label, (c.labels & l.bit) <> 0, $6
     from complete c, (values (2::smallint, 2), (3::smallint, 4), (4::smallint, 8), (5::smallint, 16)) as l (label, bit)
     where ((c.labels # c.system_labels) & l.bit) <> 0
-)
-select count(*) from complete";
+",
+    keep_outcome!("complete", "$7", "$8", "$9", "$10", "$5"),
+    ")
+select count(*) from complete"
+);
 
 /// A dialog and the labels of its service owner.
 pub type Labelled = (Dialog, Vec<String>);
@@ -100,11 +111,15 @@ impl Store {
         dialog: Uuid,
         expected_revision: Uuid,
         revision: Uuid,
-        label: &str,
-        add: bool,
+        (label, add): (&str, bool),
+        kept: Option<Kept>,
+        now: Timestamp,
     ) -> Result<bool, StoreFailure> {
+        let kept = KeptColumns::of(kept);
         let query = sqlx::query(if add { ADD_LABEL } else { REMOVE_LABEL });
         let query = query.bind(dialog).bind(expected_revision).bind(revision).bind(label);
+        let query = query.bind(kept.caller).bind(kept.key).bind(kept.fingerprint).bind(kept.outcome);
+        let query = query.bind(now.utc());
         Ok(query.fetch_one(self.pool()).await?.try_get::<i64, _>(0)? == 1)
     }
 
@@ -128,8 +143,10 @@ impl Store {
         &self,
         relabellings: &[Relabelling],
         performed_by: &Actor,
+        kept: Option<Kept>,
         now: Timestamp,
     ) -> Result<bool, StoreFailure> {
+        let kept = KeptColumns::of(kept);
         let ids: Vec<Uuid> = relabellings.iter().map(|r| r.dialog).collect();
         let expected: Vec<Uuid> = relabellings.iter().map(|r| r.expected_revision).collect();
         let revisions: Vec<Uuid> = relabellings.iter().map(|r| r.revision).collect();
@@ -141,6 +158,10 @@ impl Store {
             .bind(labels)
             .bind(now.utc())
             .bind(Json(performed_by))
+            .bind(kept.caller)
+            .bind(kept.key)
+            .bind(kept.fingerprint)
+            .bind(kept.outcome)
             .fetch_one(self.pool())
             .await?;
         Ok(row.try_get::<i64, _>(0)? == i64::try_from(relabellings.len()).unwrap_or(i64::MAX))

@@ -3,6 +3,7 @@
 mod children;
 mod dialogs;
 mod labels;
+mod repetition;
 mod rows;
 mod search;
 mod seen;
@@ -14,6 +15,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 pub use children::Children;
 pub use dialogs::{DialogDetail, Loaded, References};
 pub use labels::Labelled;
+pub(crate) use repetition::KEY_IN_USE;
 pub use rows::key_of;
 pub use search::{ListedActivity, ListedDialog, Listing};
 pub use seen::{SeenEntry, Viewing};

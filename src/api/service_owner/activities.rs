@@ -57,13 +57,14 @@ pub(super) async fn update_form_saved_time(
     State(api): State<ApiState>,
     Admitted(caller): Admitted,
     mut params: Params,
-    JsonBody(body): JsonBody,
+    JsonBody(body, digest): JsonBody,
 ) -> Result<Response, Problem> {
     let id = params.dialog_id();
     let activity = params.uuid("activityId");
     let expected = params.expected();
+    let key = params.idempotency_key(&caller, digest.as_deref());
     params.finish()?;
-    let request = Request { caller: &caller, id, expected: &expected, silent: true };
+    let request = Request { caller: &caller, id, expected: &expected, silent: true, key: key.as_ref() };
     let changed = api.app.change_dialog(request, Command::FormSavedAt(activity, &body)).await?;
     Ok(respond::with_etag(respond::no_content(), changed.revision))
 }
@@ -93,7 +94,7 @@ pub(super) async fn create(
     State(api): State<ApiState>,
     Admitted(caller): Admitted,
     params: Params,
-    JsonBody(body): JsonBody,
+    JsonBody(body, digest): JsonBody,
 ) -> Result<Response, Problem> {
-    add(&api, &caller, params, &body, NewState::Activity(&body), "activities").await
+    add(&api, &caller, params, (&body, digest.as_deref()), NewState::Activity(&body), "activities").await
 }

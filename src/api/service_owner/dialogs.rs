@@ -99,11 +99,12 @@ pub(super) async fn create_dialog(
     State(api): State<ApiState>,
     Admitted(caller): Admitted,
     mut params: Params,
-    JsonBody(body): JsonBody,
+    JsonBody(body, digest): JsonBody,
 ) -> Result<Response, Problem> {
     let silent = params.is_silent();
+    let key = params.idempotency_key(&caller, digest.as_deref());
     params.finish()?;
-    let created = api.app.create_dialog(&caller, &body, silent).await?;
+    let created = api.app.create_dialog(&caller, &body, silent, key.as_ref()).await?;
     let location = format!("/api/v1/serviceowner/dialogs/{}", created.id);
     Ok(respond::with_etag(respond::created(created.id, &location), created.revision))
 }
@@ -128,7 +129,7 @@ pub(super) async fn update_dialog(
     State(api): State<ApiState>,
     Admitted(caller): Admitted,
     params: Params,
-    JsonBody(body): JsonBody,
+    JsonBody(body, _): JsonBody,
 ) -> Result<Response, Problem> {
     change(&api, &caller, params, NewState::Replace(&body)).await
 }
@@ -137,7 +138,7 @@ pub(super) async fn patch_dialog(
     State(api): State<ApiState>,
     Admitted(caller): Admitted,
     params: Params,
-    JsonBody(body): JsonBody,
+    JsonBody(body, _): JsonBody,
 ) -> Result<Response, Problem> {
     change(&api, &caller, params, NewState::Patch(&body)).await
 }
@@ -152,7 +153,7 @@ async fn change(
     let expected = params.expected();
     let silent = params.is_silent();
     params.finish()?;
-    let request = Request { caller, id, expected: &expected, silent };
+    let request = Request { caller, id, expected: &expected, silent, key: None };
     let changed = api.app.change_dialog(request, Command::Become(new_state)).await?;
     Ok(respond::with_etag(respond::no_content(), changed.revision))
 }
@@ -162,15 +163,16 @@ pub(super) async fn add(
     api: &ApiState,
     caller: &Caller,
     mut params: Params,
-    body: &Json,
+    (body, digest): (&Json, Option<&[u8]>),
     new_state: NewState<'_>,
     children: &str,
 ) -> Result<Response, Problem> {
     let id = params.dialog_id();
     let expected = params.expected();
     let silent = params.is_silent() || body.member("is_silent_update") == Some(&Json::Bool(true));
+    let key = params.idempotency_key(caller, digest);
     params.finish()?;
-    let request = Request { caller, id, expected: &expected, silent };
+    let request = Request { caller, id, expected: &expected, silent, key: key.as_ref() };
     let changed = api.app.change_dialog(request, Command::Become(new_state)).await?;
     let added = changed.added.unwrap_or_default();
     let location = format!("/api/v1/serviceowner/dialogs/{id}/{children}/{added}");
@@ -210,10 +212,14 @@ async fn take_step(
     let id = params.dialog_id();
     let expected = params.expected();
     let silent = step != Step::Freeze && params.is_silent();
+    let key = if step == Step::Delete { None } else { params.idempotency_key(caller, None) };
     params.finish()?;
     let changed = api
         .app
-        .change_dialog(Request { caller, id, expected: &expected, silent }, Command::Take(step))
+        .change_dialog(
+            Request { caller, id, expected: &expected, silent, key: key.as_ref() },
+            Command::Take(step),
+        )
         .await?;
     Ok(respond::with_etag(respond::no_content(), changed.revision))
 }
@@ -226,8 +232,9 @@ pub(super) async fn purge_dialog(
     let id = params.dialog_id();
     let expected = params.expected();
     let silent = params.is_silent();
+    let key = params.idempotency_key(&caller, None);
     params.finish()?;
-    let request = Request { caller: &caller, id, expected: &expected, silent };
+    let request = Request { caller: &caller, id, expected: &expected, silent, key: key.as_ref() };
     api.app.change_dialog(request, Command::Purge).await?;
     Ok(respond::no_content())
 }

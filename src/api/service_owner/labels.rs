@@ -78,12 +78,14 @@ pub(super) async fn create(
     State(api): State<ApiState>,
     Admitted(caller): Admitted,
     mut params: Params,
-    JsonBody(body): JsonBody,
+    JsonBody(body, digest): JsonBody,
 ) -> Result<Response, Problem> {
     let id = params.dialog_id();
     let expected = params.expected();
+    let key = params.idempotency_key(&caller, digest.as_deref());
     params.finish()?;
-    let revision = api.app.change_label(&caller, id, &expected, LabelCommand::Add(&body)).await?;
+    let revision =
+        api.app.change_label(&caller, id, &expected, LabelCommand::Add(&body), key.as_ref()).await?;
     Ok(respond::with_etag(respond::no_content(), revision))
 }
 
@@ -96,7 +98,7 @@ pub(super) async fn delete(
     let label = params.text("label");
     let expected = params.expected();
     params.finish()?;
-    let revision = api.app.change_label(&caller, id, &expected, LabelCommand::Remove(&label)).await?;
+    let revision = api.app.change_label(&caller, id, &expected, LabelCommand::Remove(&label), None).await?;
     Ok(respond::with_etag(respond::no_content(), revision))
 }
 
@@ -104,7 +106,7 @@ pub(super) async fn set_system_labels(
     State(api): State<ApiState>,
     Admitted(caller): Admitted,
     mut params: Params,
-    JsonBody(body): JsonBody,
+    JsonBody(body, _): JsonBody,
 ) -> Result<Response, Problem> {
     let id = params.dialog_id();
     let expected = params.expected();
@@ -116,8 +118,11 @@ pub(super) async fn set_system_labels(
 pub(super) async fn bulk_set_system_labels(
     State(api): State<ApiState>,
     Admitted(caller): Admitted,
-    JsonBody(body): JsonBody,
+    mut params: Params,
+    JsonBody(body, digest): JsonBody,
 ) -> Result<Response, Problem> {
-    api.app.bulk_set_system_labels(&caller, &body).await?;
+    let key = params.idempotency_key(&caller, digest.as_deref());
+    params.finish()?;
+    api.app.bulk_set_system_labels(&caller, &body, key.as_ref()).await?;
     Ok(respond::no_content())
 }

@@ -59,7 +59,7 @@ pub(super) async fn update(
     State(api): State<ApiState>,
     Admitted(caller): Admitted,
     mut params: Params,
-    JsonBody(body): JsonBody,
+    JsonBody(body, _): JsonBody,
 ) -> Result<Response, Problem> {
     let id = params.dialog_id();
     let transmission = params.uuid("transmissionId");
@@ -68,7 +68,7 @@ pub(super) async fn update(
         params.failures.add(&Path::Root("isSilentUpdate"), "must be true: corrections are silent.");
     }
     params.finish()?;
-    let request = Request { caller: &caller, id, expected: &expected, silent: true };
+    let request = Request { caller: &caller, id, expected: &expected, silent: true, key: None };
     let changed = api.app.change_dialog(request, Command::Correct(transmission, &body)).await?;
     Ok(respond::with_etag(respond::no_content(), changed.revision))
 }
@@ -98,7 +98,8 @@ pub(super) async fn create(
     State(api): State<ApiState>,
     Admitted(caller): Admitted,
     params: Params,
-    JsonBody(body): JsonBody,
+    JsonBody(body, digest): JsonBody,
 ) -> Result<Response, Problem> {
-    add(&api, &caller, params, &body, NewState::Transmission(&body), "transmissions").await
+    add(&api, &caller, params, (&body, digest.as_deref()), NewState::Transmission(&body), "transmissions")
+        .await
 }
