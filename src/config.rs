@@ -56,6 +56,12 @@ pub struct ServeSettings {
     /// refused: time for a load balancer to notice. 10 when left out, 0 in the sandbox.
     #[arg(long, env = "DIALOGPORTEN_SHUTDOWN_DELAY", value_name = "SECONDS")]
     pub shutdown_delay: Option<u64>,
+    /// Answer every API request with 503, for the time of maintenance. Health is answered as ever.
+    #[arg(long, env = "DIALOGPORTEN_MAINTENANCE")]
+    pub maintenance: bool,
+    /// When maintenance will be over (RFC 3339), for the header Retry-After.
+    #[arg(long, env = "DIALOGPORTEN_MAINTENANCE_RETRY_AT", value_name = "TIME")]
+    pub maintenance_retry_at: Option<String>,
     /// Seconds that a request may take before it is answered with 503.
     #[arg(long, env = "DIALOGPORTEN_REQUEST_TIMEOUT", value_name = "SECONDS", default_value_t = 30)]
     pub request_timeout: u64,

@@ -30,8 +30,8 @@ use crate::altinn::PlatformFailure;
 use crate::api::http::context;
 use crate::api::http::problem::Problem;
 use crate::api::public::Readiness;
-use crate::api::{self, Api, ApiState};
-use crate::app::{App, Pseudonyms};
+use crate::api::{self, Api, ApiState, Maintenance};
+use crate::app::{App, Pseudonyms, Turns};
 use crate::clock::Clock;
 use crate::config::{DatabaseSettings, Mode, ServeSettings};
 use crate::sandbox::catalogue::{Catalogue, CatalogueError};
@@ -40,6 +40,7 @@ use crate::sandbox::issuers::{Environment, sandbox_issuers};
 use crate::sandbox::keys::{SandboxKeys, SandboxKeysFailure};
 use crate::sandbox::postgres::{EmbeddedFailure, EmbeddedOptions, EmbeddedPostgres};
 use crate::store::Store;
+use crate::timestamp::Timestamp;
 
 /// Why the service did not start.
 #[derive(Debug, thiserror::Error)]
@@ -171,15 +172,18 @@ impl Server {
         let issuers = sandbox_issuers(&keys, environment, &public_url)
             .map_err(|fault| StartFailure::Setting(fault.to_string()))?;
         let readiness = Readiness::default();
+        let maintenance = maintenance(settings)?;
         let api = Arc::new(Api {
             app: App {
                 store,
                 access: Access::load(crate::sandbox::platform::platform(catalogue)).await?,
                 clock: clock.clone(),
                 dialog_tokens: DialogTokenSigner::new(keys.dialog_token.clone(), Vec::new(), &public_url),
+                turns: Turns::default(),
                 pseudonyms: Pseudonyms::new(&keys.pseudonym_secret),
             },
             tokens: TokenVerifier::new(issuers),
+            maintenance,
             readiness: readiness.clone(),
         });
         let sandbox = crate::sandbox::http::router(Arc::new(SandboxHttp {
@@ -237,6 +241,19 @@ fn catalogue(file: Option<&Path>) -> Result<Catalogue, CatalogueError> {
     }
 }
 
+fn maintenance(settings: &ServeSettings) -> Result<Option<Maintenance>, StartFailure> {
+    let retry_at = settings.maintenance_retry_at.as_deref().filter(|text| !text.is_empty());
+    let retry_at = retry_at.map(|text| {
+        Timestamp::parse(text).ok_or_else(|| {
+            StartFailure::Setting(
+                "DIALOGPORTEN_MAINTENANCE_RETRY_AT must be a timestamp, such as 2030-01-31T12:00:00Z.".into(),
+            )
+        })
+    });
+    let retry_at = retry_at.transpose()?;
+    Ok(settings.maintenance.then_some(Maintenance { retry_at }))
+}
+
 fn credentials(setting: &str) -> BTreeMap<String, String> {
     setting
         .split_once(':')
@@ -272,6 +289,7 @@ fn router(
         }))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands the panic over")]
 fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
     let text = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
     tracing::error!(panic = text.unwrap_or("unknown"), "a request panicked");

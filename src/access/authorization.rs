@@ -28,6 +28,7 @@ pub struct Access {
 }
 
 /// The resource registry's answers, indexed.
+#[expect(clippy::struct_field_names, reason = "each field says by what")]
 #[derive(Default)]
 struct Resources {
     by_id: HashMap<String, ServiceResource>,
@@ -190,6 +191,18 @@ impl Access {
     }
 
     /// Whether the dialog is among those that the user may list.
+    ///
+    /// # Errors
+    /// When the platform does not answer.
+    pub async fn may_list(
+        &self,
+        caller: &Caller,
+        dialog: &Dialog,
+        service_owner_labels: &[String],
+    ) -> Result<bool, PlatformFailure> {
+        self.is_listed(caller, dialog, &instance_reference(dialog, service_owner_labels)).await
+    }
+
     async fn is_listed(
         &self,
         caller: &Caller,

@@ -29,8 +29,9 @@ impl Pseudonyms {
         }
         let day = now.unix_seconds().div_euclid(86_400);
         let tag = hmac::sign(&self.key, format!("{day}:{id}").as_bytes());
-        let digits: String = tag.as_ref()[..5].iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{PREFIX}{digits}")
+        let mut first = [0; 8];
+        first[3..].copy_from_slice(&tag.as_ref()[..5]);
+        format!("{PREFIX}{:010x}", u64::from_be_bytes(first))
     }
 }
 

@@ -509,7 +509,7 @@ impl Eyes<'_> {
         }
     }
 
-    fn transmission(&self, transmission: Transmission, is_opened: bool) -> TransmissionView {
+    pub fn transmission(&self, transmission: Transmission, is_opened: bool) -> TransmissionView {
         let body = transmission.body;
         let authorized =
             self.authorization.map(|a| a.may_read_transmission(body.authorization_attribute.as_deref()));
@@ -546,7 +546,7 @@ impl Eyes<'_> {
         }
     }
 
-    fn activity(&self, activity: Activity) -> ActivityView {
+    pub fn activity(&self, activity: Activity) -> ActivityView {
         ActivityView {
             id: activity.id,
             created_at: activity.created_at,

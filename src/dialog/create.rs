@@ -61,7 +61,7 @@ pub fn read(
             rules.check_id(id, &dto.member("id"));
             id
         }
-        None => rules.ids.next(),
+        None => rules.ids.next_id(),
     };
     let visible_from = visible_from(&input, &mut rules, &dto);
     let (created_at, updated_at) = creation_dates(&input, &mut rules, &dto);
@@ -346,6 +346,7 @@ impl Draft {
             claims: self.claims,
             events,
             now: self.now,
+            kept: None,
         })
     }
 }

@@ -311,6 +311,36 @@ input_shape! {
 }
 
 input_shape! {
+    /// The corrected state of a transmission. Members that are left out become empty.
+    pub struct CorrectTransmission {
+        /// Must be true, here or in the query: corrections are not told to anybody.
+        is_silent_update: bool,
+        /// Key of 3 to 36 characters, unique in the dialog.
+        idempotent_key: Option<String>,
+        /// When it was sent; stays when absent.
+        created_at: Option<Timestamp>,
+        /// The part of the service, or another service, that reading it needs access to.
+        authorization_attribute: Option<String>,
+        /// A type of the service's own.
+        extended_type: Option<UriReference>,
+        /// A reference of the service's own.
+        external_reference: Option<String>,
+        /// The transmission that this one answers.
+        related_transmission_id: Option<Uuid>,
+        /// What it is; decides whose it counts as.
+        r#type: Required<DialogTransmissionType>,
+        /// Who sent it.
+        sender: Required<ActorInput>,
+        /// Title and summary.
+        content: Option<TransmissionContentInput>,
+        /// Documents.
+        attachments: Vec<AttachmentInput>,
+        /// Links to go on.
+        navigational_actions: Vec<NavigationalActionInput>,
+    }
+}
+
+input_shape! {
     /// The texts of a transmission.
     pub struct TransmissionContentInput {
         /// The headline, up to 255 characters.

@@ -20,6 +20,8 @@ pub const SEARCH_TAG: std::ops::RangeInclusive<usize> = 3..=63;
 pub const SERVICE_OWNER_LABEL: std::ops::RangeInclusive<usize> = 3..=255;
 /// Most labels a service owner may put on one dialog.
 pub const SERVICE_OWNER_LABELS: usize = 20;
+/// Dialogs whose labels are changed by one request.
+pub const BULK_DIALOGS: std::ops::RangeInclusive<usize> = 1..=200;
 /// Values of `progress`.
 pub const PROGRESS: std::ops::RangeInclusive<i32> = 0..=100;
 /// Most GUI actions of priority primary, secondary and tertiary.

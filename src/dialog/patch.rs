@@ -146,7 +146,9 @@ impl Operation {
         let mut texts = Vec::new();
         let moves = self.verb == Verb::Move;
         let reads_from = matches!(self.verb, Verb::Move | Verb::Copy);
-        for pointer in [Some(&self.path), reads_from.then_some(&self.from)].into_iter().flatten() {
+        let pointers = [(true, Some(&self.path)), (false, reads_from.then_some(&self.from))];
+        for (target, pointer) in pointers {
+            let Some(pointer) = pointer else { continue };
             match tokens(pointer).as_deref() {
                 None => texts.push(format!("{pointer} is not a JSON Pointer (RFC 6901).")),
                 Some([]) => texts.push("The document as a whole cannot be patched; name a member.".into()),
@@ -155,7 +157,6 @@ impl Operation {
                         texts.push(format!("{root} is not a member that can be patched."));
                         continue;
                     };
-                    let target = std::ptr::eq(pointer, &self.path);
                     let changes = match self.verb {
                         Verb::Replace | Verb::Remove => target,
                         Verb::Move => moves,

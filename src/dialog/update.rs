@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::create::claims;
 use super::events::{self, Event, EventBatch};
-use super::input::UpdateDialog;
+use super::input::{ActivityInput, TransmissionInput, UpdateDialog};
 use super::limits;
 use super::model::{ApiAction, Attachment, CORRESPONDENCE_RESOURCE, Dialog, Documents};
 use super::refusal::Refusal;
@@ -37,6 +37,8 @@ pub struct Draft<'a> {
     dialog: Dialog,
     additions: Additions,
     claims: Vec<ClaimedPart>,
+    /// The key under which an activity that leads nowhere is reported.
+    activity_key: &'static str,
     mode: Mode,
 }
 
@@ -115,7 +117,63 @@ pub fn read<'a>(body: &Json, stored: &'a Dialog, mode: Mode, ids: &mut Ids) -> R
     let present = part_ids(&stored.documents);
     let mut claims = claims(&chosen, of_dialog);
     claims.retain(|claim| !present.contains(&(claim.kind, claim.id)));
-    Ok(Draft { stored, dialog, additions, claims, mode })
+    Ok(Draft { stored, dialog, additions, claims, activity_key: "Activities", mode })
+}
+
+/// Reads and checks a single transmission that is to be added.
+///
+/// # Errors
+/// [`Refusal::Invalid`] with everything that is wrong.
+pub fn read_transmission<'a>(
+    body: &Json,
+    stored: &'a Dialog,
+    mode: Mode,
+    ids: &mut Ids,
+) -> Result<Draft<'a>, Refusal> {
+    // Clients know these keys from lists of transmissions, and the position is always the first.
+    let list = Path::Root("transmissions");
+    let path = list.item(0);
+    let mut failures = Failures::new();
+    let input: TransmissionInput = read_document(body, "transmissions[0]", &mut failures);
+    let mut rules = Rules::new(mode.now, mode.writer, &mut failures, ids);
+    let expiry = AttachmentExpiry::Unchecked;
+    let transmission = rules.transmission(&input, stored.is_api_only, expiry, &list, &path);
+    let chosen = std::mem::take(&mut rules.chosen);
+    failures.into_result().map_err(Refusal::Invalid)?;
+    Ok(Draft {
+        stored,
+        dialog: stored.clone(),
+        additions: Additions { transmissions: vec![transmission], activities: Vec::new() },
+        claims: claims(&chosen, 0),
+        activity_key: "Activities",
+        mode,
+    })
+}
+
+/// Reads and checks a single activity that is to be added.
+///
+/// # Errors
+/// [`Refusal::Invalid`] with everything that is wrong.
+pub fn read_activity<'a>(
+    body: &Json,
+    stored: &'a Dialog,
+    mode: Mode,
+    ids: &mut Ids,
+) -> Result<Draft<'a>, Refusal> {
+    let path = Path::Root("activity");
+    let mut failures = Failures::new();
+    let input: ActivityInput = read_document(body, "activity", &mut failures);
+    let mut rules = Rules::new(mode.now, mode.writer, &mut failures, ids);
+    let activity = rules.activity(&input, &path, &path);
+    failures.into_result().map_err(Refusal::Invalid)?;
+    Ok(Draft {
+        stored,
+        dialog: stored.clone(),
+        additions: Additions { transmissions: Vec::new(), activities: vec![activity] },
+        claims: Vec::new(),
+        activity_key: "Activity.TransmissionId",
+        mode,
+    })
 }
 
 /// The order of the dates among themselves and with the stored visibility.
@@ -185,7 +243,12 @@ fn merge(stored: &Documents, new: Documents) -> Documents {
     }
 }
 
-fn ordered<T>(stored: &[T], new: Vec<T>, id: impl Fn(&T) -> Uuid, join: impl Fn(&T, T) -> T) -> Vec<T> {
+pub(super) fn ordered<T>(
+    stored: &[T],
+    new: Vec<T>,
+    id: impl Fn(&T) -> Uuid,
+    join: impl Fn(&T, T) -> T,
+) -> Vec<T> {
     let mut new: Vec<Option<T>> = new.into_iter().map(Some).collect();
     let places: HashMap<Uuid, usize> =
         new.iter().enumerate().filter_map(|(at, part)| Some((id(part.as_ref()?), at))).collect();
@@ -224,6 +287,13 @@ impl Draft<'_> {
         }
         resources.insert(self.dialog.resource_urn());
         resources
+    }
+
+    /// Id of the single transmission or activity that is added.
+    #[must_use]
+    pub fn added_id(&self) -> Option<Uuid> {
+        let transmissions = self.additions.transmissions.iter().map(|t| t.id);
+        transmissions.chain(self.additions.activities.iter().map(|a| a.id)).next()
     }
 
     /// Ids of the actors whose names have to be looked up.
@@ -287,10 +357,12 @@ impl Draft<'_> {
             transmissions: Vec::new(),
             activities: Vec::new(),
             claims: Vec::new(),
+            correction: None,
             labels,
             end_user_context_revision: ids.revision(),
             events: None,
             now,
+            kept: None,
             dialog: self.dialog,
         };
         if changed {
@@ -351,7 +423,9 @@ impl Draft<'_> {
 
     /// Ids must be new, and references must lead somewhere.
     fn check_ids(&self, known: &Known, failures: &mut Failures) {
-        for id in self.additions.activities.iter().map(|a| a.id).filter(|id| known.activities.contains(id)) {
+        for id in
+            self.additions.activities.iter().map(|a| a.id).filter(|id| known.activities.contains_key(id))
+        {
             failures.add_key("DialogActivity", format!("There is an activity with the id {id} already."));
         }
         for id in self.additions.transmissions.iter().map(|t| t.id) {
@@ -373,7 +447,7 @@ impl Draft<'_> {
         for id in self.additions.activities.iter().filter_map(|a| a.transmission_id) {
             if !new.contains(&id) && !known.transmissions.contains_key(&id) {
                 failures.add_key(
-                    "Activities",
+                    self.activity_key,
                     format!("transmissionId must be the id of a transmission of the dialog; got {id}."),
                 );
             }

@@ -8,9 +8,9 @@ use uuid::Uuid;
 use super::html;
 use super::input::{
     ActivityInput, ActorInput, ApiActionEndpointInput, ApiActionInput, AttachmentInput, AttachmentUrlInput,
-    ContentInput, ContentValueInput, GuiActionInput, LocalizationInput, NavigationalActionInput,
-    ServiceOwnerLabelInput, TagInput, TransmissionAttachmentInput, TransmissionContentInput,
-    TransmissionInput,
+    ContentInput, ContentValueInput, CorrectTransmission, GuiActionInput, LocalizationInput,
+    NavigationalActionInput, ServiceOwnerLabelInput, TagInput, TransmissionAttachmentInput,
+    TransmissionContentInput, TransmissionInput,
 };
 use super::limits;
 use super::model::{
@@ -183,7 +183,7 @@ impl<'a> Rules<'a> {
 
     /// The client's id, checked, or a new one.
     pub fn id(&mut self, kind: PartKind, id: Option<Uuid>, list: &Path<'_>, path: &Path<'_>) -> Uuid {
-        let Some(id) = id else { return self.ids.next() };
+        let Some(id) = id else { return self.ids.next_id() };
         self.check_id(id, &path.member("id"));
         if !self.seen.insert((kind, id)) {
             self.fail(list, format!("Ids must be unique; {id} occurs more than once."));
@@ -640,7 +640,7 @@ impl<'a> Rules<'a> {
             let id = self.id(PartKind::Attachment, input.id, list, &path);
             let mut links = Vec::with_capacity(input.urls.len());
             for (index, url) in input.urls.iter().enumerate() {
-                let link_id = self.ids.next();
+                let link_id = self.ids.next_id();
                 let path = urls.item(index);
                 links.push(self.attachment_url(
                     link_id,
@@ -899,17 +899,60 @@ impl<'a> Rules<'a> {
                     expiry,
                     &path.member("attachments"),
                 ),
-                navigational_actions: input
-                    .navigational_actions
-                    .iter()
-                    .enumerate()
-                    .map(|(i, action)| {
-                        let list = path.member("navigationalActions");
-                        self.navigational_action(action, &list.item(i))
-                    })
-                    .collect(),
+                navigational_actions: self.navigational_actions(&input.navigational_actions, path),
             },
         }
+    }
+
+    /// The corrected state of the transmission `stored`.
+    pub fn correction(
+        &mut self,
+        input: &CorrectTransmission,
+        stored: &Transmission,
+        content_optional: bool,
+        path: &Path<'_>,
+    ) -> Transmission {
+        if let Some(key) = &input.idempotent_key {
+            self.bounded_text(key, limits::IDEMPOTENT_KEY, &path.member("idempotentKey"));
+        }
+        self.max_text(input.external_reference.as_ref(), limits::TEXT, &path.member("externalReference"));
+        Transmission {
+            id: stored.id,
+            created_at: input.created_at.filter(|moment| !moment.is_zero()).unwrap_or(stored.created_at),
+            r#type: self.required(&input.r#type, &path.member("type")).unwrap_or(stored.r#type),
+            idempotent_key: input.idempotent_key.clone(),
+            related_transmission_id: input.related_transmission_id,
+            body: TransmissionBody {
+                authorization_attribute: self.authorization_attribute(
+                    input.authorization_attribute.clone(),
+                    &path.member("authorizationAttribute"),
+                ),
+                extended_type: self.uri_reference(input.extended_type.clone(), &path.member("extendedType")),
+                external_reference: input.external_reference.clone(),
+                sender: self.actor(input.sender.as_ref(), &path.member("sender")),
+                content: self.transmission_content(
+                    input.content.as_ref(),
+                    content_optional,
+                    &path.member("content"),
+                ),
+                attachments: self.attachments(
+                    &input.attachments,
+                    AttachmentExpiry::Unchecked,
+                    &path.member("attachments"),
+                ),
+                navigational_actions: self.navigational_actions(&input.navigational_actions, path),
+            },
+        }
+    }
+
+    fn navigational_actions(
+        &mut self,
+        inputs: &[NavigationalActionInput],
+        transmission: &Path<'_>,
+    ) -> Vec<NavigationalAction> {
+        let list = transmission.member("navigationalActions");
+        let read = |(index, input)| self.navigational_action(input, &list.item(index));
+        inputs.iter().enumerate().map(read).collect()
     }
 
     fn navigational_action(

@@ -234,3 +234,21 @@ scalar! {
     Timestamp => { "type": "string", "format": "date-time" },
     UriReference => { "type": "string", "format": "uri" },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_for_shapes_with_the_same_members_alone() {
+        let property = |field, doc, schema| Property { audience: None, field, doc, schema };
+        let mut schemas = Schemas::new(Audience::EndUser);
+        schemas.rename = Box::new(|_, _| "Published".to_owned());
+        schemas.object("First", "One.", &[property("description", "One.", String::describe)]);
+        schemas.object("Second", "Another.", &[property("description", "Another.", String::describe)]);
+        assert_eq!(schemas.clashes.len(), 0, "texts do not count");
+        schemas.object("Third", "One.", &[property("description", "One.", bool::describe)]);
+        assert_eq!(schemas.clashes, ["Published".to_owned()].into());
+        assert_eq!(schemas.components["Published"]["properties"]["description"]["type"], "string");
+    }
+}

@@ -1,6 +1,9 @@
 //! All SQL. One file per group of tables; statements return domain types.
 
+mod children;
 mod dialogs;
+mod labels;
+mod repetition;
 mod rows;
 mod search;
 mod seen;
@@ -9,7 +12,10 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
+pub use children::Children;
 pub use dialogs::{DialogDetail, Loaded, References};
+pub use labels::Labelled;
+pub(crate) use repetition::KEY_IN_USE;
 pub use rows::key_of;
 pub use search::{ListedActivity, ListedDialog, Listing};
 pub use seen::{SeenEntry, Viewing};
@@ -79,8 +85,8 @@ impl Store {
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(3))
-            .idle_timeout(Duration::from_secs(600))
-            .max_lifetime(Duration::from_secs(1_800))
+            .idle_timeout(Duration::from_mins(10))
+            .max_lifetime(Duration::from_mins(30))
             // A ping at every acquire would double the round trips; idle connections are pinged.
             .test_before_acquire(false)
             .before_acquire(|connection, meta| {

@@ -140,7 +140,8 @@ fn read_search(params: &mut Params) -> DialogSearch {
         match PartyUrn::parse_dialog_party(party) {
             Some(party) => wanted.push(party),
             None => {
-                failures.add(&Path::Root("party").item(index), "must be the URN of a person or organisation.")
+                failures
+                    .add(&Path::Root("party").item(index), "must be the URN of a person or organisation.");
             }
         }
     }

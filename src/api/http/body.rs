@@ -1,23 +1,28 @@
 //! Request bodies.
 
+use aws_lc_rs::digest;
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
+use super::params::IDEMPOTENCY_KEY;
 use super::problem::Problem;
 use crate::dialog::limits;
 use crate::json::{Failures, Json, Path, parse};
 
-/// A JSON body of at most 20 000 000 bytes. Its media type has been checked before.
-pub struct JsonBody(pub Json);
+/// A JSON body of at most 20 000 000 bytes, and the SHA-256 of its bytes where the request has an
+/// idempotency key. Its media type has been checked before.
+pub struct JsonBody(pub Json, pub Option<Vec<u8>>);
 
 impl<S: Send + Sync> FromRequest<S> for JsonBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let has_key = request.headers().contains_key(IDEMPOTENCY_KEY);
         let bytes = read(request).await?;
-        parse(&bytes).map(Self).map_err(|failure| {
+        let digest = has_key.then(|| digest::digest(&digest::SHA256, &bytes).as_ref().to_vec());
+        parse(&bytes).map(|json| Self(json, digest)).map_err(|failure| {
             let mut failures = Failures::new();
             let key = if failure.path.is_empty() { "SerializerErrors" } else { &failure.path };
             failures.unreadable(&Path::Root(key), failure.text);

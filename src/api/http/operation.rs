@@ -12,13 +12,13 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 
-use super::parameter::{IF_MATCH, Parameter};
+use super::parameter::{IDEMPOTENCY_KEY, IF_MATCH, Parameter};
 use super::problem::Problem;
 use super::query::Query;
 use crate::access::caller::{Caller, impersonated_person};
 use crate::access::policy::{Policy, PolicyRefusal};
 use crate::access::token::TokenRefusal;
-use crate::api::ApiState;
+use crate::api::{ApiState, Maintenance};
 use crate::json::{Describe, Failures, Shape};
 
 /// An HTTP method of an operation.
@@ -128,7 +128,8 @@ pub struct Operation {
     pub path: &'static str,
     /// Who may call it.
     pub policy: Policy,
-    /// Parameters in the query and in headers.
+    /// Parameters in the query and in headers, but for those that all operations of a kind have: see
+    /// [`Self::parameters`].
     pub parameters: &'static [Parameter],
     /// What it takes.
     pub body: BodyKind,
@@ -187,15 +188,27 @@ impl Operation {
         }
     }
 
+    /// The part of the long id that the operation's shapes are named after.
+    #[must_use]
+    pub fn namespace(&self) -> &'static str {
+        self.long_id.split('_').next().unwrap_or_default()
+    }
+
     /// Names of the parameters in the path.
     pub fn path_parameters(&self) -> impl Iterator<Item = &'static str> {
         self.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
     }
 
+    /// Its parameters in the query and in headers.
+    pub fn parameters(&self) -> impl Iterator<Item = &Parameter> {
+        let of_its_kind = (self.verb == Verb::Post).then_some(&IDEMPOTENCY_KEY);
+        self.parameters.iter().chain(of_its_kind)
+    }
+
     /// Whether it has this parameter.
     #[must_use]
     pub fn has(&self, parameter: &Parameter) -> bool {
-        self.parameters.iter().any(|other| other.place == parameter.place && other.name == parameter.name)
+        self.parameters().any(|other| other.place == parameter.place && other.name == parameter.name)
     }
 
     /// Statuses of all its refusals, ascending: those that it names, and those that follow from what
@@ -206,7 +219,7 @@ impl Operation {
         let has_id = self.path_parameters().next().is_some();
         let is_guarded = self.policy != Policy::Anonymous;
         let follows = [
-            (has_body || has_id || !self.parameters.is_empty(), StatusCode::BAD_REQUEST),
+            (has_body || has_id || self.parameters().next().is_some(), StatusCode::BAD_REQUEST),
             (is_guarded, StatusCode::UNAUTHORIZED),
             (is_guarded, StatusCode::FORBIDDEN),
             (has_id, StatusCode::NOT_FOUND),
@@ -214,6 +227,7 @@ impl Operation {
             (self.has(&IF_MATCH), StatusCode::PRECONDITION_FAILED),
             (has_body, StatusCode::PAYLOAD_TOO_LARGE),
             (has_body, StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            (self.has(&IDEMPOTENCY_KEY), StatusCode::UNPROCESSABLE_ENTITY),
         ];
         let follows = follows.into_iter().filter_map(|(does, status)| does.then_some(status));
         follows.chain(self.refusals.iter().copied()).collect()
@@ -257,7 +271,6 @@ impl Endpoints {
     }
 
     /// Routes the operations, behind the checks that all of them have.
-    #[must_use]
     pub fn into_router(self, state: &ApiState) -> Router<ApiState> {
         self.0.into_iter().fold(Router::new(), |router, (operation, handler)| {
             let guard = from_fn_with_state((ApiState::clone(state), operation), guard);
@@ -278,14 +291,36 @@ type Guarded = (ApiState, &'static Operation);
 
 /// Media type, token, scopes, kind of user, impersonation: in this order, before anything is read.
 async fn guard(State((api, operation)): State<Guarded>, request: Request, next: Next) -> Response {
+    if let Err(problem) = check_media_type(operation, &request) {
+        return problem.into_response();
+    }
+    if let Some(maintenance) = api.maintenance {
+        return turned_away(maintenance, &request);
+    }
     match admit(&api, operation, request) {
         Ok(request) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }
 }
 
+/// 503 in plain text, or as problem document for those who ask for one.
+fn turned_away(maintenance: Maintenance, request: &Request) -> Response {
+    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE);
+    let problem = match maintenance.retry_at {
+        Some(moment) => problem.header(header::RETRY_AFTER, &super::respond::http_date(moment)),
+        None => problem,
+    };
+    let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    if accept.is_some_and(|accept| accept.contains("application/problem+json")) {
+        return problem.into_response();
+    }
+    let mut response = "Service Unavailable".into_response();
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    response.headers_mut().extend(problem.into_headers());
+    response
+}
+
 fn admit(api: &ApiState, operation: &Operation, mut request: Request) -> Result<Request, Problem> {
-    check_media_type(operation, &request)?;
     if operation.policy == Policy::Anonymous {
         return Ok(request);
     }

@@ -67,6 +67,13 @@ pub const ACCEPT_LANGUAGE: Parameter = Parameter::header::<Option<String>>(
      best, otherwise in all.",
 );
 
+/// Read by [`Params::idempotency_key`](super::params::Params::idempotency_key); a parameter of every POST.
+pub const IDEMPOTENCY_KEY: Parameter = Parameter::header::<Option<String>>(
+    "Idempotency-Key",
+    "A key of 1 to 255 characters under which the request is carried out once: when it comes again within 24 \
+     hours, the first answer is repeated.",
+);
+
 /// Read by [`Params::is_silent`](super::params::Params::is_silent).
 pub const IS_SILENT_UPDATE: Parameter = Parameter::query::<Option<bool>>(
     "isSilentUpdate",

@@ -175,3 +175,6 @@ pub fn router<S: Clone + Send + Sync + 'static>(
             .route(&format!("/swagger/{name}/swagger.json"), serve)
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,7 +27,7 @@ pub enum Style {
 
 /// How the shapes of some operations are called.
 struct Family {
-    /// What the part of [`Operation::long_id`] before `_` ends with.
+    /// What [`Operation::namespace`] ends with.
     of: &'static str,
     /// Short name of the outermost shape, and pattern of those within.
     short: (&'static str, &'static str),
@@ -168,6 +168,10 @@ const COMMON: &[(&str, &str)] = &[
     ("HttpVerb", "Http_HttpVerb"),
     ("JsonPatchOperation", "JsonPatchOperations_Operation"),
     ("Links", "DigdirDomainDialogportenApplicationCommon_Link"),
+    (
+        "NotificationConditionType",
+        "V1ServiceOwnerDialogsQueriesNotificationCondition_NotificationConditionType",
+    ),
     ("ProblemDetails", "ProblemDetails"),
     ("ProblemDetails_Error", "ProblemDetails_Error"),
     ("ServiceResource", "V1CommonServiceResourceMetadata_ServiceResourceMetadataServiceResource"),
@@ -187,7 +191,7 @@ pub fn published(style: Style, operation: &Operation, shape: &str, within: &[Str
         return shape.to_owned();
     }
     let within: Vec<&str> = within.iter().map(String::as_str).filter(|outer| !is_page(outer)).collect();
-    let namespace = operation.long_id.split('_').next().unwrap_or_default();
+    let namespace = operation.namespace();
     let family = FAMILIES.iter().find(|family| namespace.ends_with(family.of));
     let name = common(style, shape)
         .or_else(|| common(style, without_direction(shape)))
@@ -247,4 +251,196 @@ fn part(shape: &str, within: &[&str]) -> String {
 
 fn without_direction(shape: &str) -> &str {
     shape.strip_suffix("Input").or_else(|| shape.strip_suffix("View")).unwrap_or(shape)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::policy::Policy;
+    use crate::api::http::operation::{Answer, BodyKind, Verb};
+
+    /// The short and the long name of a shape in the operation of this long id.
+    fn names(long_id: &'static str, shape: &str, within: &[&str]) -> (String, String) {
+        let group = if long_id.starts_with("V1EndUser") {
+            "enduser"
+        } else if long_id.starts_with("V1ServiceOwner") {
+            "serviceowner"
+        } else {
+            "metadata"
+        };
+        let operation = Operation {
+            id: "",
+            long_id,
+            verb: Verb::Get,
+            path: format!("/api/v1/{group}/x").leak(),
+            policy: Policy::Anonymous,
+            parameters: &[],
+            body: BodyKind::None,
+            answer: Answer::NO_CONTENT,
+            refusals: &[],
+            summary: "",
+        };
+        let within: Vec<String> = within.iter().map(|&outer| outer.to_owned()).collect();
+        (
+            published(Style::Short, &operation, shape, &within),
+            published(Style::Long, &operation, shape, &within),
+        )
+    }
+
+    /// Short and long names of shapes in one operation; `#` stands for its namespace.
+    fn check(long_id: &'static str, expected: &[(&str, &[&str], &str, &str)]) {
+        let namespace = long_id.split('_').next().unwrap();
+        for (shape, within, short, long) in expected {
+            let long = long.replace('#', namespace);
+            assert_eq!(names(long_id, shape, within), ((*short).to_owned(), long), "{long_id} {shape}");
+        }
+    }
+
+    #[test]
+    fn shapes_of_a_dialog() {
+        const TRANSMISSION: &[&str] = &["DialogView", "TransmissionView"];
+        const LISTED: &[&str] = &["PaginatedListOfX", "DialogListView"];
+        check(
+            "V1ServiceOwnerDialogsCommandsCreate_Dialog",
+            &[
+                ("CreateDialog", &[], "CreateDialog", "#_Dialog"),
+                ("TagInput", &["CreateDialog"], "CreateDialogTag", "#_Tag"),
+                (
+                    "ServiceOwnerContextInput",
+                    &["CreateDialog"],
+                    "CreateDialogServiceOwnerContext",
+                    "#_DialogServiceOwnerContext",
+                ),
+                (
+                    "TransmissionAttachmentUrlInput",
+                    &["CreateDialog", "TransmissionInput", "TransmissionAttachmentInput"],
+                    "CreateDialogTransmissionAttachmentUrl",
+                    "#_TransmissionAttachmentUrl",
+                ),
+                ("ActorInput", &["CreateDialog", "X"], "Actor", "V1ServiceOwnerCommonActors_Actor"),
+                ("ContentValueInput", &["CreateDialog"], "ContentValue", "V1CommonContent_ContentValue"),
+            ],
+        );
+        check(
+            "V1EndUserDialogsQueriesGet_Dialog",
+            &[
+                ("DialogView", &[], "Dialog", "#_Dialog"),
+                ("ContentView", &["DialogView"], "Content", "#_Content"),
+                ("SeenView", &["DialogView"], "DialogSeenLog", "#_DialogSeenLog"),
+                ("Attachment", &["DialogView"], "DialogAttachment", "#_DialogAttachment"),
+                (
+                    "Attachment",
+                    TRANSMISSION,
+                    "DialogTransmissionAttachment",
+                    "#_DialogTransmissionAttachment",
+                ),
+                ("Actor", &["DialogView", "SeenView"], "Actor", "V1EndUserCommonActors_Actor"),
+            ],
+        );
+        check(
+            "V1EndUserDialogsQueriesSearch_Dialog",
+            &[
+                ("DialogListView", &["PaginatedListOfX"], "DialogListItem", "#_Dialog"),
+                ("PaginatedListOfX", &[], "PaginatedListOfX", "PaginatedListOfX"),
+                ("ActivityView", LISTED, "DialogActivityListItem", "#_DialogActivity"),
+                ("EndUserContextView", LISTED, "DialogEndUserContextListItem", "#_DialogEndUserContext"),
+                ("DialogStatus", &[], "DialogStatus", "DialogsEntities_DialogStatus"),
+            ],
+        );
+        check(
+            "V1ServiceOwnerDialogsQueriesSearch_Dialog",
+            &[("EndUserContextView", LISTED, "DialogListItemEndUserContext", "#_DialogEndUserContext")],
+        );
+    }
+
+    #[test]
+    fn shapes_of_a_transmission() {
+        check(
+            "V1ServiceOwnerDialogsCommandsCreateTransmission_DialogTransmission",
+            &[
+                ("TransmissionInput", &[], "CreateTransmissionRequest", "#_TransmissionRequest"),
+                (
+                    "NavigationalActionInput",
+                    &["TransmissionInput"],
+                    "CreateTransmissionNavigationalAction",
+                    "#_TransmissionNavigationalAction",
+                ),
+            ],
+        );
+        check(
+            "V1EndUserDialogsQueriesGetTransmission_DialogTransmission",
+            &[
+                ("TransmissionView", &[], "DialogTransmissionDetails", "#_Transmission"),
+                (
+                    "TransmissionContentView",
+                    &["TransmissionView"],
+                    "DialogTransmissionContentDetails",
+                    "#_Content",
+                ),
+            ],
+        );
+        check(
+            "V1EndUserDialogsQueriesSearchTransmissions_DialogTransmission",
+            &[
+                ("TransmissionView", &[], "DialogTransmissionSearchItem", "#_Transmission"),
+                (
+                    "AttachmentUrl",
+                    &["TransmissionView", "Attachment"],
+                    "DialogTransmissionSearchAttachmentUrl",
+                    "#_AttachmentUrl",
+                ),
+            ],
+        );
+    }
+
+    #[test]
+    fn other_shapes() {
+        check(
+            "V1ServiceOwnerEndUserContextCommandsBulkSetSystemLabels_BulkSetDialogSystemLabels",
+            &[
+                ("BulkSetSystemLabels", &[], "BulkSetSystemLabel", "#_BulkSetSystemLabel"),
+                ("DialogRevision", &["BulkSetSystemLabels"], "DialogRevision", "#_DialogRevision"),
+            ],
+        );
+        check(
+            "V1EndUserEndUserContextQueriesSearchLabelAssignmentLogs_DialogLabelAssignmentLog",
+            &[(
+                "EntryView",
+                &[],
+                "LabelAssignmentLog",
+                "V1EndUserEndUserContextQueriesSearchLabelAssignmentLog_LabelAssignmentLog",
+            )],
+        );
+        check(
+            "V1EndUserAccessManagementQueriesGetParties_Parties",
+            &[(
+                "AuthorizedParty",
+                &["Parties"],
+                "AuthorizedParty",
+                "V1AccessManagementQueriesGetParties_AuthorizedParty",
+            )],
+        );
+        check(
+            "V1EndUserDialogLookupQueriesGet_DialogLookup",
+            &[(
+                "LookupView",
+                &[],
+                "EndUserIdentifierLookup",
+                "V1CommonIdentifierLookup_EndUserIdentifierLookup",
+            )],
+        );
+        check(
+            "V1MetadataLimitsGet_Limits",
+            &[
+                ("Limits", &[], "Limits", "V1MetadataLimitsQueriesGet_Limits"),
+                (
+                    "EndUserSearchLimits",
+                    &["Limits"],
+                    "EndUserSearchLimits",
+                    "V1MetadataLimitsQueriesGet_EndUserSearchLimits",
+                ),
+            ],
+        );
+        check("V1MetadataNew_Thing", &[("ThingView", &[], "Thing", "#_Thing")]);
+    }
 }

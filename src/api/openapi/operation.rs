@@ -10,6 +10,14 @@ use crate::api::http::parameter::{IF_NONE_MATCH, Parameter, Place};
 use crate::api::http::problem;
 use crate::json::{Describe, Schemas};
 
+/// Members of answers that the published contract lets be `null` everywhere but here: the end of the
+/// operation's namespace, and the member.
+const NEVER_NULL: &[(&str, &str)] = &[
+    ("DialogsQueriesSearchActivities", "createdAt"),
+    ("EndUserDialogsQueriesGetSeenLog", "isViaServiceOwner"),
+    ("EndUserDialogsQueriesSearchSeenLogs", "isViaServiceOwner"),
+];
+
 /// The object that describes an operation; its shapes end up in `schemas`.
 pub fn operation_object(operation: &Operation, id: &str, schemas: &mut Schemas) -> Value {
     let mut object = json!({
@@ -21,7 +29,7 @@ pub fn operation_object(operation: &Operation, id: &str, schemas: &mut Schemas) 
     let parameters: Vec<Value> = operation
         .path_parameters()
         .map(path_parameter)
-        .chain(operation.parameters.iter().map(|parameter| self::parameter(parameter, schemas)))
+        .chain(operation.parameters().map(|parameter| self::parameter(parameter, schemas)))
         .collect();
     if !parameters.is_empty() {
         object["parameters"] = parameters.into();
@@ -122,8 +130,25 @@ fn success(operation: &Operation, schemas: &mut Schemas) -> Value {
         (_, true) => ("What was asked for.", &["ETag"]),
         (_, false) => ("What was asked for.", &[]),
     };
-    let body = answer.shape.map(|shape| content(&["application/json"], &never_null(shape(schemas))));
+    let body = answer.shape.map(|shape| {
+        let schema = never_null(shape(schemas));
+        for (_, member) in NEVER_NULL.iter().filter(|(of, _)| operation.namespace().ends_with(of)) {
+            never_null_member(&schema, member, schemas);
+        }
+        content(&["application/json"], &schema)
+    });
     response(about, names, body)
+}
+
+/// Takes `null` from a member of the shape, or of the items of the list, that `schema` refers to.
+fn never_null_member(schema: &Value, member: &str, schemas: &mut Schemas) {
+    let reference = schema.get("items").unwrap_or(schema)["$ref"].as_str().unwrap_or_default();
+    let name = reference.rsplit('/').next().unwrap_or_default();
+    if let Some(member) =
+        schemas.components.get_mut(name).and_then(|shape| shape["properties"].get_mut(member))
+    {
+        *member = never_null(member.take());
+    }
 }
 
 fn response(about: &str, names: &[&str], content: Option<Value>) -> Value {
