@@ -2,6 +2,7 @@
 
 pub mod correct;
 pub mod create;
+pub mod effects;
 pub mod events;
 pub mod hierarchy;
 pub mod html;
