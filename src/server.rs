@@ -272,11 +272,11 @@ fn router(
     let is_sandbox = sandbox.is_some();
     let routes = Router::new()
         .merge(api::router(api, public_url))
+        .merge(sandbox.unwrap_or_default().with_state(()))
         .route_layer(from_fn(context::remember_route))
         .fallback(context::not_found)
         .method_not_allowed_fallback(context::method_not_allowed)
-        .with_state(ApiState::clone(api))
-        .merge(sandbox.unwrap_or_default());
+        .with_state(ApiState::clone(api));
     routes
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, timeout))
         .layer(CatchPanicLayer::custom(panicked))

@@ -87,7 +87,7 @@ impl App {
                 }
                 Err(failure) => return Err(failure),
             }
-            if *expected != Expected::Unconditional {
+            if matches!(expected, Expected::OneOf(_)) {
                 return Err(Refusal::RevisionMismatch.into());
             }
         }
@@ -134,7 +134,7 @@ impl App {
             if self.store.relabel(&[relabelling], &actor, None, now).await? {
                 return Ok(relabelling.revision);
             }
-            if *expected != Expected::Unconditional {
+            if matches!(expected, Expected::OneOf(_)) {
                 return Err(Refusal::RevisionMismatch.into());
             }
         }

@@ -178,7 +178,7 @@ impl App {
                 }
                 Err(failure) => return Err(failure),
             }
-            if *request.expected != Expected::Unconditional {
+            if matches!(request.expected, Expected::OneOf(_)) {
                 return Err(Refusal::RevisionMismatch.into());
             }
             // Those of this instance that were overtaken queue up, so that they do not overtake each
@@ -317,7 +317,7 @@ fn references(body: &Json) -> References {
                 for (name, value) in members {
                     match value {
                         Json::String(text) if name.eq_ignore_ascii_case("idempotentKey") => {
-                            if text.len() <= 4 * limits::IDEMPOTENT_KEY.end() {
+                            if text.len() <= 4 * limits::IDEMPOTENT_KEY.end() && !text.contains('\0') {
                                 keys.insert(text.clone());
                             }
                         }

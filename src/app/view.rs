@@ -1,5 +1,8 @@
 //! What a caller sees of a dialog. Masking, expiry and language are applied here and nowhere else.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use uuid::Uuid;
 
 use super::{Languages, Pseudonyms};
@@ -395,6 +398,8 @@ pub(super) struct Eyes<'a> {
 pub(super) struct Shades<'a> {
     /// Names for other people.
     pub pseudonyms: &'a Pseudonyms,
+    /// The dialog, in which these names hold.
+    pub dialog: Uuid,
     /// Wanted languages.
     pub languages: &'a Languages,
     /// Links past this time are expired.
@@ -415,7 +420,13 @@ impl Eyes<'_> {
 
     fn actor(&self, mut actor: Actor) -> Actor {
         if let (Some(shades), Some(id)) = (self.shades, &actor.actor_id) {
-            actor.actor_id = Some(shades.pseudonyms.of(id, shades.now));
+            let shown = shades.pseudonyms.of(id, shades.dialog, shades.now);
+            // The name of a user without an identity number is the id itself.
+            let tells = actor.actor_name.as_deref().is_some_and(|name| id.ends_with(&format!(":{name}")));
+            if tells && shown != *id {
+                actor.actor_name = None;
+            }
+            actor.actor_id = Some(shown);
         }
         actor
     }
@@ -509,7 +520,8 @@ impl Eyes<'_> {
         }
     }
 
-    pub fn transmission(&self, transmission: Transmission, is_opened: bool) -> TransmissionView {
+    /// `has_opening`: whether there is a `TransmissionOpened` activity for it.
+    pub fn transmission(&self, transmission: Transmission, has_opening: bool) -> TransmissionView {
         let body = transmission.body;
         let authorized =
             self.authorization.map(|a| a.may_read_transmission(body.authorization_attribute.as_deref()));
@@ -539,7 +551,7 @@ impl Eyes<'_> {
             related_transmission_id: transmission.related_transmission_id,
             r#type: transmission.r#type,
             sender: self.actor(body.sender),
-            is_opened,
+            is_opened: has_opening && !transmission.r#type.is_from_party(),
             content,
             attachments,
             navigational_actions,
@@ -561,10 +573,14 @@ impl Eyes<'_> {
     /// The newest entry of each user since `since`, in the order in which users first appeared.
     fn seen_since(&self, entries: &[SeenEntry], since: Timestamp) -> Vec<SeenView> {
         let mut newest: Vec<&SeenEntry> = Vec::new();
+        let mut places: HashMap<&str, usize> = HashMap::new();
         for entry in entries.iter().filter(|entry| entry.seen_at >= since) {
-            match newest.iter_mut().find(|other| other.user_id == entry.user_id) {
-                Some(other) => *other = entry,
-                None => newest.push(entry),
+            match places.entry(&entry.user_id) {
+                Entry::Occupied(place) => newest[*place.get()] = entry,
+                Entry::Vacant(place) => {
+                    place.insert(newest.len());
+                    newest.push(entry);
+                }
             }
         }
         newest.into_iter().map(|entry| self.seen(entry)).collect()
@@ -597,8 +613,8 @@ impl Eyes<'_> {
         let transmissions = transmissions
             .into_iter()
             .map(|t| {
-                let is_opened = !t.r#type.is_from_party() && opened.contains(&t.id);
-                self.transmission(t, is_opened)
+                let has_opening = opened.contains(&t.id);
+                self.transmission(t, has_opening)
             })
             .collect();
         DialogView {

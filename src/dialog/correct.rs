@@ -19,7 +19,7 @@ use super::write::{
     referenced_resources,
 };
 use crate::clock::Ids;
-use crate::json::{Failures, FromJson, Json, Path, read_document};
+use crate::json::{Failures, FromJson, Json, Path, read_document, read_field};
 use crate::timestamp::Timestamp;
 
 /// The corrected state of a transmission, right by itself.
@@ -29,10 +29,9 @@ pub struct Draft {
     claims: Vec<ClaimedPart>,
 }
 
-/// Whether the body says that the correction is silent.
-#[must_use]
-pub fn says_silent(body: &Json) -> bool {
-    body.member("is_silent_update") == Some(&Json::Bool(true))
+/// Whether the body says that the change is silent.
+pub fn says_silent(body: &Json, failures: &mut Failures) -> bool {
+    read_field(body, "is_silent_update", &Path::Root(""), failures)
 }
 
 /// Reads and checks the corrected state of a transmission.
@@ -53,12 +52,7 @@ pub fn read(
     let chosen = std::mem::take(&mut rules.chosen);
     failures.into_result().map_err(Refusal::Invalid)?;
     let new = std::mem::take(&mut transmission.body.attachments);
-    let present: BTreeSet<Uuid> = stored
-        .body
-        .attachments
-        .iter()
-        .flat_map(|a| std::iter::once(a.id).chain(a.urls.iter().map(|url| url.id)))
-        .collect();
+    let present = part_ids(stored);
     transmission.body.attachments = ordered(
         &stored.body.attachments,
         new,
@@ -68,6 +62,11 @@ pub fn read(
     let mut claims = claims(&chosen, 0);
     claims.retain(|claim| !present.contains(&claim.id));
     Ok(Draft { transmission, claims })
+}
+
+fn part_ids(transmission: &Transmission) -> BTreeSet<Uuid> {
+    let attachments = transmission.body.attachments.iter();
+    attachments.flat_map(|a| std::iter::once(a.id).chain(a.urls.iter().map(|url| url.id))).collect()
 }
 
 impl Draft {
@@ -131,7 +130,7 @@ impl Draft {
         let taken = additions.taken_keys(&keys_elsewhere);
         let transmission = additions.transmissions.remove(0);
         for claim in &self.claims {
-            if known.parts.contains_key(&claim.id) {
+            if known.parts.contains_key(&(claim.kind as i16, claim.id)) {
                 failures.add_key(claim.kind.key(), format!("The id {} is in use already.", claim.id));
             }
         }
@@ -148,6 +147,11 @@ impl Draft {
         let expected_revision = dialog.revision;
         dialog.revision = ids.revision();
         recount(&mut dialog, &stored.transmission, &transmission, stored.is_opened);
+        let mut failures = Failures::new();
+        write::check_counts(&dialog, &mut failures);
+        failures.into_result().map_err(Refusal::Unprocessable)?;
+        let kept = part_ids(&transmission);
+        let released = part_ids(&stored.transmission).difference(&kept).copied().collect();
         let labels = LabelEffect::of_write(false, transmission.r#type.is_from_party());
         let events = EventBatch::of(&dialog, now, true, vec![Event::DialogUpdated { id: ids.revision() }]);
         Ok(Some(Change {
@@ -157,6 +161,7 @@ impl Draft {
             transmissions: Vec::new(),
             activities: Vec::new(),
             claims: self.claims,
+            released,
             correction: Some(Correction::Transmission {
                 transmission: Box::new(transmission),
                 subtree: stored.subtree.clone(),
@@ -275,6 +280,7 @@ pub fn form_saved_at(
         transmissions: Vec::new(),
         activities: Vec::new(),
         claims: Vec::new(),
+        released: Vec::new(),
         correction: Some(Correction::FormSavedAt(activity, moment)),
         labels: LabelEffect::NONE,
         end_user_context_revision: ids.revision(),

@@ -140,7 +140,7 @@ pub fn read_bulk_change(
         rules.fail(&list, format!("must hold {min} to {max} items; got {}.", input.dialogs.len()));
     }
     let mut dialogs: Vec<(Uuid, Option<Uuid>)> = Vec::with_capacity(input.dialogs.len());
-    for (index, dialog) in input.dialogs.iter().enumerate() {
+    for (index, dialog) in input.dialogs.iter().take(*limits::BULK_DIALOGS.end()).enumerate() {
         match dialog.dialog_id.0 {
             None => rules.fail(&list.item(index).member("dialogId"), "is required."),
             Some(id) if dialogs.iter().any(|(other, _)| *other == id) => {

@@ -78,6 +78,7 @@ pub fn take(
         transmissions: Vec::new(),
         activities: Vec::new(),
         claims: Vec::new(),
+        released: Vec::new(),
         correction: None,
         labels: LabelEffect::NONE,
         end_user_context_revision: ids.revision(),

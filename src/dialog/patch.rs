@@ -319,11 +319,13 @@ fn to_value(json: &Json) -> Value {
         Json::String(text) => Value::String(text.clone()),
         Json::List(items) => items.iter().map(to_value).collect(),
         Json::Object(members) => {
+            // Members are named as the document names them, so that the last of several that differ
+            // only in case wins, as everywhere; others would be ignored anyway.
             let mut object = Map::new();
             for (name, value) in members {
-                // The last of several members that differ only in case wins, as everywhere.
-                object.retain(|other: &String, _| !other.eq_ignore_ascii_case(name));
-                object.insert(name.clone(), to_value(value));
+                if let Some(name) = known(name, &NESTED) {
+                    object.insert(name, to_value(value));
+                }
             }
             Value::Object(object)
         }

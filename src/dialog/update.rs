@@ -333,7 +333,6 @@ impl Draft<'_> {
         if !forbidden.is_empty() {
             return Err(Refusal::Forbidden(forbidden));
         }
-        self.additions.name_actors(outside, &mut failures);
         failures.into_result().map_err(Refusal::Unprocessable)?;
         if self.additions.has_correspondence_activity() && !writer.is_correspondence {
             let text = "Activities of the types CorrespondenceOpened and CorrespondenceConfirmed are reserved for Altinn Correspondence.";
@@ -342,6 +341,9 @@ impl Draft<'_> {
         if let Some(text) = self.additions.taken_keys(known) {
             return Err(Refusal::IdempotentKeyTaken { text, dialog: None });
         }
+        let mut failures = Failures::new();
+        self.additions.name_actors(outside, &mut failures);
+        failures.into_result().map_err(Refusal::Unprocessable)?;
 
         let labels = LabelEffect::of_write(!silent, self.additions.is_sent_by_party());
         let labels_change = labels.apply(self.stored.system_labels) != self.stored.system_labels;
@@ -357,6 +359,7 @@ impl Draft<'_> {
             transmissions: Vec::new(),
             activities: Vec::new(),
             claims: Vec::new(),
+            released: Vec::new(),
             correction: None,
             labels,
             end_user_context_revision: ids.revision(),
@@ -384,6 +387,8 @@ impl Draft<'_> {
             change.events = Some(EventBatch::of(&change.dialog, now, silent, raised));
             (change.transmissions, change.activities) = self.additions.into_added(depths);
             change.claims = self.claims;
+            let kept = part_ids(&change.dialog.documents);
+            change.released = part_ids(&self.stored.documents).difference(&kept).map(|(_, id)| *id).collect();
         }
         Ok(Some(change))
     }
@@ -437,7 +442,7 @@ impl Draft<'_> {
             }
         }
         for claim in &self.claims {
-            if let Some(part) = known.parts.get(&claim.id)
+            if let Some(part) = known.parts.get(&(claim.kind as i16, claim.id))
                 && (part.dialog != self.stored.id || part.of_transmission || claim.of_transmission)
             {
                 failures.add_key(claim.kind.key(), format!("The id {} is in use already.", claim.id));

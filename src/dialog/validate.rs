@@ -352,6 +352,7 @@ impl<'a> Rules<'a> {
             self.fail(list, "must hold at least one item.");
         }
         let mut texts: Localizations = Vec::with_capacity(inputs.len());
+        let mut languages = HashSet::with_capacity(inputs.len());
         for (index, input) in inputs.iter().enumerate() {
             let path = list.item(index);
             let language_code = match input.language_code.0.as_deref() {
@@ -367,7 +368,7 @@ impl<'a> Rules<'a> {
                             &path.member("languageCode"),
                             format!("must be a two-letter language code (ISO 639-1).{hint}"),
                         );
-                    } else if texts.iter().any(|text| text.language_code == code) {
+                    } else if !languages.insert(code.clone()) {
                         self.fail(
                             list,
                             format!("must hold each language once; {code} occurs more than once."),
@@ -471,7 +472,7 @@ impl<'a> Rules<'a> {
             return Content::default();
         };
         if input.title.is_none() {
-            self.fail(path, "must have a title.");
+            self.failures.add_missing(path, "must have a title.");
             self.fail(&path.member("title"), "is required.");
         }
         let (short, plain) = (limits::TEXT, MediaTypes::Plain);
@@ -532,7 +533,7 @@ impl<'a> Rules<'a> {
         let (short, plain) = (limits::TEXT, MediaTypes::Plain);
         let title = self.optional_content(input.title.as_ref(), short, &plain, &path.member("title"));
         if title.is_none() {
-            self.fail(path, "must have a title.");
+            self.failures.add_missing(path, "must have a title.");
             self.fail(&path.member("title"), "is required.");
         }
         let summary = self.optional_content(input.summary.as_ref(), short, &plain, &path.member("summary"));
@@ -579,8 +580,8 @@ impl<'a> Rules<'a> {
                 format!("must hold at most {} labels; got {}.", limits::SERVICE_OWNER_LABELS, inputs.len()),
             );
         }
-        let mut labels = Vec::with_capacity(inputs.len());
-        for (index, input) in inputs.iter().enumerate() {
+        let mut labels = Vec::new();
+        for (index, input) in inputs.iter().take(limits::SERVICE_OWNER_LABELS + 1).enumerate() {
             let path = list.item(index);
             let path = path.member("value");
             let Some(value) = input.value.as_deref() else {
@@ -824,13 +825,13 @@ impl<'a> Rules<'a> {
         let name = input.actor_name.as_deref().filter(|name| !name.trim().is_empty());
         match actor_type {
             Some(ActorType::ServiceOwner) if id.is_some() || input.actor_name.is_some() => {
-                self.fail(path, "A service owner must have neither actorId nor actorName.");
+                self.failures.add_missing(path, "A service owner must have neither actorId nor actorName.");
             }
-            Some(ActorType::PartyRepresentative) if id.is_some() == name.is_some() => {
-                self.fail(
-                    path,
-                    "A party's representative must have either actorId or actorName, and not both.",
-                );
+            Some(ActorType::PartyRepresentative)
+                if id.is_some() == name.is_some() || (id.is_some() && input.actor_name.is_some()) =>
+            {
+                let text = "A party's representative must have either actorId or actorName, and not both.";
+                self.failures.add_missing(path, text);
             }
             _ => {}
         }

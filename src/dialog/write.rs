@@ -24,8 +24,8 @@ pub struct Known {
     pub activities: HashMap<Uuid, DialogActivityType>,
     /// Transmission keys of the dialog among those that the request names, and whose they are.
     pub transmission_keys: HashMap<String, Uuid>,
-    /// Other parts, of any dialog, that have one of those ids.
-    pub parts: HashMap<Uuid, KnownPart>,
+    /// Other parts, of any dialog, that have one of those ids; by number of kind and id.
+    pub parts: HashMap<(i16, Uuid), KnownPart>,
 }
 
 /// A stored transmission that a request names.
@@ -235,20 +235,7 @@ impl Additions {
         }
         dialog.correspondence_opened |=
             self.activities.iter().any(|a| a.r#type == DialogActivityType::CorrespondenceOpened);
-        for (count, key, whose) in [
-            (dialog.from_party, "FromPartyTransmissionsCount", "the party"),
-            (dialog.from_service_owner, "FromServiceOwnerTransmissionsCount", "the service owner"),
-        ] {
-            if count > limits::TRANSMISSIONS_PER_DIRECTION {
-                failures.add_key(
-                    key,
-                    format!(
-                        "A dialog must have at most {} transmissions from {whose}.",
-                        limits::TRANSMISSIONS_PER_DIRECTION
-                    ),
-                );
-            }
-        }
+        check_counts(dialog, failures);
     }
 
     /// The transmissions with their depths, and the activities.
@@ -260,6 +247,24 @@ impl Additions {
             .map(|(transmission, depth)| AddedTransmission { transmission, depth })
             .collect();
         (transmissions, self.activities)
+    }
+}
+
+/// Each direction has a limit.
+pub(super) fn check_counts(dialog: &Dialog, failures: &mut Failures) {
+    for (count, key, whose) in [
+        (dialog.from_party, "FromPartyTransmissionsCount", "the party"),
+        (dialog.from_service_owner, "FromServiceOwnerTransmissionsCount", "the service owner"),
+    ] {
+        if count > limits::TRANSMISSIONS_PER_DIRECTION {
+            failures.add_key(
+                key,
+                format!(
+                    "A dialog must have at most {} transmissions from {whose}.",
+                    limits::TRANSMISSIONS_PER_DIRECTION
+                ),
+            );
+        }
     }
 }
 
@@ -352,6 +357,8 @@ pub struct Change {
     pub activities: Vec<Activity>,
     /// Parts whose ids the client has chosen.
     pub claims: Vec<ClaimedPart>,
+    /// Ids of parts that are no longer there: they may be used again.
+    pub released: Vec<Uuid>,
     /// The one thing that may change in what was added before.
     pub correction: Option<Correction>,
     /// What happens to the labels.

@@ -57,6 +57,8 @@ pub struct DialogDetail {
     pub seen: Vec<SeenEntry>,
 }
 
+// Everything else comes from the dialog's own row, so that it is stored first: of all that may be
+// taken, its id and its key are what is reported.
 const CREATE: &str = concat!(
     "with new_dialog as (
     insert into dialog (
@@ -66,33 +68,34 @@ const CREATE: &str = concat!(
         frozen, correspondence_opened, org, idempotent_key, extended_status, external_reference, process)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, false,
         false, $21, $22, $23, $24, $25, $26)
+    returning id
 ), new_document as (
     insert into dialog_document (dialog_id, party, service_resource, service_resource_type, preceding_process,
         list, detail)
-    values ($1, $27, $28, $29, $30, $31, $32)
+    select id, $27, $28, $29, $30, $31, $32 from new_dialog
 ), new_transmissions as (
     insert into transmission (id, dialog_id, created_at, related_id, type, depth, idempotent_key, body)
-    select u.id, $1, u.created_at, u.related_id, u.type, u.depth, u.idempotent_key, u.body
-    from unnest($33::uuid[], $34::timestamptz[], $35::uuid[], $36::smallint[], $37::smallint[], $38::text[],
+    select u.id, d.id, u.created_at, u.related_id, u.type, u.depth, u.idempotent_key, u.body
+    from new_dialog d, unnest($33::uuid[], $34::timestamptz[], $35::uuid[], $36::smallint[], $37::smallint[], $38::text[],
         $39::jsonb[]) as u (id, created_at, related_id, type, depth, idempotent_key, body)
 ), new_activities as (
     insert into activity (id, dialog_id, created_at, transmission_id, type, body)
-    select u.id, $1, u.created_at, u.transmission_id, u.type, u.body
-    from unnest($40::uuid[], $41::timestamptz[], $42::uuid[], $43::smallint[], $44::jsonb[])
+    select u.id, d.id, u.created_at, u.transmission_id, u.type, u.body
+    from new_dialog d, unnest($40::uuid[], $41::timestamptz[], $42::uuid[], $43::smallint[], $44::jsonb[])
         as u (id, created_at, transmission_id, type, body)
 ), new_parts as (
     insert into dialog_part (id, dialog_id, kind, of_transmission)
-    select u.id, $1, u.kind, u.of_transmission
-    from unnest($45::uuid[], $46::smallint[], $47::boolean[]) as u (id, kind, of_transmission)
+    select u.id, d.id, u.kind, u.of_transmission
+    from new_dialog d, unnest($45::uuid[], $46::smallint[], $47::boolean[]) as u (id, kind, of_transmission)
 ), new_labels as (
-    insert into service_owner_label (dialog_id, value) select $1, value from unnest($48::text[]) as u (value)
+    insert into service_owner_label (dialog_id, value) select d.id, value from new_dialog d, unnest($48::text[]) as u (value)
 ), new_label_log as (
     insert into label_log (dialog_id, created_at, label, is_set, performed_by)
-    select $1, $49, label, true, $50 from unnest($51::smallint[]) as u (label)
+    select d.id, $49, label, true, $50 from new_dialog d, unnest($51::smallint[]) as u (label)
 ",
-    keep_outcome!("(values (1)) as deed (done)", "$54", "$55", "$56", "$57", "$49"),
+    keep_outcome!("new_dialog", "$54", "$55", "$56", "$57", "$49"),
     ")
-insert into outbox (dialog_id, occurred_at, available_at, payload) values ($1, $49, $52, $53)"
+insert into outbox (dialog_id, occurred_at, available_at, payload) select id, $49, $52, $53 from new_dialog"
 );
 
 // The labels and the seen flag are changed in place: end users change them without a new revision.
@@ -125,6 +128,8 @@ const CHANGE: &str = concat!(
     select u.id, changed.id, u.created_at, u.transmission_id, u.type, u.body
     from changed, unnest($35::uuid[], $36::timestamptz[], $37::uuid[], $38::smallint[], $39::jsonb[])
         as u (id, created_at, transmission_id, type, body)
+), released as (
+    delete from dialog_part p using changed where p.dialog_id = changed.id and p.id = any($61)
 ), new_parts as (
     insert into dialog_part (id, dialog_id, kind, of_transmission)
     select u.id, changed.id, u.kind, u.of_transmission
@@ -180,12 +185,6 @@ const PURGE: &str = concat!(
     delete from activity using purged where dialog_id = purged.id
 ), parts as (
     delete from dialog_part using purged where dialog_id = purged.id
-), labels as (
-    delete from service_owner_label using purged where dialog_id = purged.id
-), seen as (
-    delete from seen_log using purged where dialog_id = purged.id
-), label_logs as (
-    delete from label_log using purged where dialog_id = purged.id
 ), told as (
     insert into outbox (dialog_id, occurred_at, available_at, payload)
     select id, $3, $4, $5 from purged where $5::jsonb is not null
@@ -207,7 +206,7 @@ const LOAD: &str = concat!(
             from activity a where a.id = any($1) and a.dialog_id = d.id) as known_activities,
         (select json_agg(json_build_array(t.idempotent_key, t.id))
             from transmission t where t.dialog_id = d.id and t.idempotent_key = any($2)) as known_keys,
-        (select json_agg(json_build_array(p.id, p.dialog_id, p.of_transmission))
+        (select json_agg(json_build_array(p.id, p.kind, p.dialog_id, p.of_transmission))
             from dialog_part p where p.id = any($1)) as known_parts
     from dialog d join dialog_document doc on doc.dialog_id = d.id
     where d.id = $3 and ($4 or d.org = $5 or d.resource_key = any($6))",
@@ -480,6 +479,7 @@ impl Store {
             .bind(kept.key)
             .bind(kept.fingerprint)
             .bind(kept.outcome)
+            .bind(change.released)
             .fetch_one(self.pool())
             .await?;
         Ok(row.try_get::<i64, _>(0)? == 1)
@@ -550,7 +550,7 @@ impl Store {
         let keys: Option<Json<HashMap<String, Uuid>>> = row
             .try_get::<Option<Json<Vec<(String, Uuid)>>>, _>("known_keys")?
             .map(|Json(keys)| Json(keys.into_iter().collect()));
-        let parts: Option<Json<Vec<(Uuid, Uuid, bool)>>> = row.try_get("known_parts")?;
+        let parts: Option<Json<Vec<(Uuid, i16, Uuid, bool)>>> = row.try_get("known_parts")?;
         let activities: Option<Json<Vec<(Uuid, i16)>>> = row.try_get("known_activities")?;
         let known = Known {
             transmissions: transmissions
@@ -572,7 +572,9 @@ impl Store {
             parts: parts
                 .map_or_else(Vec::new, |Json(parts)| parts)
                 .into_iter()
-                .map(|(id, dialog, of_transmission)| (id, KnownPart { dialog, of_transmission }))
+                .map(|(id, kind, dialog, of_transmission)| {
+                    ((kind, id), KnownPart { dialog, of_transmission })
+                })
                 .collect(),
         };
         Ok(Some(Loaded { dialog: dialog(&row)?, known }))

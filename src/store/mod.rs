@@ -26,6 +26,9 @@ pub struct Store {
     pool: PgPool,
 }
 
+/// How long a statement may take.
+const STATEMENT_TIMEOUT: &str = "20s";
+
 /// The database did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreFailure {
@@ -43,6 +46,9 @@ pub enum StoreFailure {
     /// Another transaction was in the way; trying again helps.
     #[error("the database could not serialise concurrent writes")]
     Conflict,
+    /// A statement took longer than it may.
+    #[error("a statement took too long")]
+    TimedOut,
     /// Something stored is not as it must be.
     #[error("stored data is damaged: {0}")]
     Damaged(String),
@@ -63,6 +69,7 @@ impl From<sqlx::Error> for StoreFailure {
                         detail: e.detail().unwrap_or_default().to_owned(),
                     },
                     Some(("40001" | "40P01", _)) => Self::Conflict,
+                    Some(("57014", _)) => Self::TimedOut,
                     _ => Self::Other(error),
                 }
             }
@@ -78,10 +85,11 @@ impl Store {
     /// Opens a pool of at most `connections` connections. Connects when first used.
     #[must_use]
     pub fn open(options: PgConnectOptions, connections: u32) -> Self {
-        let options = options
-            .application_name("dialogporten")
-            .statement_cache_capacity(500)
-            .options([("timezone", "UTC"), ("idle_in_transaction_session_timeout", "60000")]);
+        let options = options.application_name("dialogporten").statement_cache_capacity(500).options([
+            ("timezone", "UTC"),
+            ("statement_timeout", STATEMENT_TIMEOUT),
+            ("idle_in_transaction_session_timeout", "60s"),
+        ]);
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(3))
@@ -112,7 +120,12 @@ impl Store {
     /// # Errors
     /// When the database does not answer, or has a schema that is not ours.
     pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
-        MIGRATIONS.run(&self.pool).await
+        let mut connection = self.pool.acquire().await?.detach();
+        // A change of a large table takes as long as it takes.
+        sqlx::query("set statement_timeout = 0").execute(&mut connection).await?;
+        MIGRATIONS.run(&mut connection).await?;
+        sqlx::Connection::close(connection).await?;
+        Ok(())
     }
 
     /// Whether the database answers.

@@ -83,6 +83,9 @@ pub const SEARCH_DIALOGS: Operation = Operation {
     summary: "Lists dialogs of parties that the user represents, newest content first.",
 };
 
+/// What is no URN of a resource: no resource has this id.
+const NO_RESOURCE: &str = "";
+
 /// Most values of the parameter `party`.
 const MAX_PARTIES: usize = 100;
 /// Most values of the other list parameters.
@@ -134,6 +137,8 @@ fn read_search(params: &mut Params) -> DialogSearch {
         }
     }
     at_most(MAX_PARTIES, &parties, "party", failures);
+    // What is too long a list is not looked at item by item.
+    let parties = if parties.len() > MAX_PARTIES { Vec::new() } else { parties };
     at_most(MAX_VALUES, &resources, "serviceResource", failures);
     let mut wanted = Vec::with_capacity(parties.len());
     for (index, party) in parties.iter().enumerate() {
@@ -149,7 +154,7 @@ fn read_search(params: &mut Params) -> DialogSearch {
     let resources = resources
         .into_iter()
         .map(|urn| urn.to_lowercase())
-        .map(|urn| urn.strip_prefix(RESOURCE_URN_PREFIX).map_or_else(|| urn.clone(), str::to_owned))
+        .map(|urn| urn.strip_prefix(RESOURCE_URN_PREFIX).unwrap_or(NO_RESOURCE).to_owned())
         .collect();
     for name in ["search", "searchLanguageCode"] {
         if query.first(name).is_some_and(|value| !value.is_empty()) {
@@ -212,6 +217,7 @@ fn read_filters(query: &crate::api::http::query::Query, failures: &mut Failures)
 fn at_most(most: usize, values: &[String], name: &str, failures: &mut Failures) {
     if values.len() > most {
         failures.add(&Path::Root(name), format!("must have at most {most} values; got {}.", values.len()));
+        return;
     }
     for (index, value) in values.iter().enumerate() {
         let length = value.encode_utf16().count();

@@ -1,5 +1,7 @@
 //! Request bodies.
 
+use std::time::Duration;
+
 use aws_lc_rs::digest;
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
@@ -31,6 +33,9 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
     }
 }
 
+/// How long a body may take to arrive; less than a request may take as a whole.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 async fn read(request: Request) -> Result<bytes::Bytes, Problem> {
     let too_large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE).header(header::CONNECTION, "close");
     let announced =
@@ -39,7 +44,10 @@ async fn read(request: Request) -> Result<bytes::Bytes, Problem> {
         return Err(too_large());
     }
     let body: Limited<Body> = Limited::new(request.into_body(), limits::BODY_BYTES);
-    match body.collect().await {
+    let Ok(arrived) = tokio::time::timeout(PATIENCE, body.collect()).await else {
+        return Err(Problem::new(StatusCode::REQUEST_TIMEOUT).header(header::CONNECTION, "close"));
+    };
+    match arrived {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
         Err(_) => {

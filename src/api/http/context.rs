@@ -45,6 +45,9 @@ fn trace(headers: &HeaderMap, clock: &Clock) -> String {
     let given = headers.get("traceparent").and_then(|value| value.to_str().ok()).and_then(|value| {
         let mut parts = value.split('-');
         let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        if version == "00" && parts.next().is_some() {
+            return None;
+        }
         let hex = |text: &str, length: usize| {
             text.len() == length && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
         };
@@ -84,7 +87,12 @@ pub async fn surround(clock: Clock, request: Request, next: Next) -> Response {
             }
         }
         if method == Method::HEAD {
+            // The length is that of what GET would have given.
+            let length = axum::body::HttpBody::size_hint(response.body()).exact();
             *response.body_mut() = axum::body::Body::empty();
+            if let Some(length) = length {
+                response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+            }
         }
     }
     let headers = response.headers_mut();

@@ -356,7 +356,7 @@ fn check_media_type(operation: &Operation, request: &Request) -> Result<(), Prob
         return Ok(());
     }
     let given = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let given = given.and_then(|value| value.parse::<mime::Mime>().ok());
+    let given = given.and_then(read_media_type);
     let is_accepted = given.is_some_and(|given| {
         let is_utf8 = given.get_param(mime::CHARSET).is_none_or(|charset| charset == mime::UTF_8);
         is_utf8 && accepted.contains(&given.essence_str())
@@ -370,6 +370,11 @@ fn check_media_type(operation: &Operation, request: &Request) -> Result<(), Prob
         return Err(problem.header(name, &accepted.join(", ")));
     }
     Err(problem)
+}
+
+/// Reads a media type; white space around `;` does not count (RFC 9110, section 8.3.1).
+fn read_media_type(text: &str) -> Option<mime::Mime> {
+    text.split(';').map(str::trim).collect::<Vec<_>>().join(";").parse().ok()
 }
 
 fn unauthorized(refusal: TokenRefusal) -> Problem {

@@ -34,7 +34,7 @@ pub fn read(query: &Query, failures: &mut Failures) -> Page {
     let position = token.and_then(|token| match Cursor::parse(&token, order.as_ref()) {
         Ok(position) => Some(position),
         Err(text) => {
-            failures.add(&Path::Root("continuationToken"), text);
+            query.refuse("continuationToken", &text, failures);
             None
         }
     });

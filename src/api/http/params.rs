@@ -1,9 +1,9 @@
 //! Everything of a request but its body: path, query and headers, with all failures collected.
 
 use aws_lc_rs::digest;
-use axum::extract::{FromRequestParts, RawPathParams};
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams};
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
 use uuid::Uuid;
 
 use super::accept_language;
@@ -14,7 +14,7 @@ use crate::access::caller::Caller;
 use crate::app::Languages;
 use crate::dialog::repetition::IdempotencyKey;
 use crate::dialog::write::Expected;
-use crate::json::{Failures, Path};
+use crate::json::{Failures, Path, read_uuid};
 
 /// The header that makes a POST be carried out once.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -38,9 +38,15 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        // Fails only for percent-encoded bytes that are not UTF-8: no route has such a thing.
-        let raw = RawPathParams::from_request_parts(parts, state).await;
-        let raw = raw.map_err(|_| Problem::new(StatusCode::NOT_FOUND))?;
+        // Fails only for percent-encoded bytes that are not UTF-8.
+        let raw = RawPathParams::from_request_parts(parts, state).await.map_err(|_| {
+            let mut failures = Failures::new();
+            let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+            for name in route.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
+                failures.unreadable(&Path::Root(name), "must be percent-encoded UTF-8.");
+            }
+            Problem::invalid(failures)
+        })?;
         Ok(Self {
             path: raw.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             query: Query::parse(parts.uri.query()),
@@ -55,7 +61,7 @@ impl Params {
     /// The UUID in the path under this name: 36 characters, or 32 hexadecimal digits.
     pub fn uuid(&mut self, name: &str) -> Uuid {
         let value = self.path.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str());
-        let id = value.filter(|v| matches!(v.len(), 32 | 36)).and_then(|v| Uuid::try_parse(v).ok());
+        let id = value.and_then(read_uuid);
         id.unwrap_or_else(|| {
             self.failures.unreadable(&Path::Root(name), "must be a UUID.");
             Uuid::nil()

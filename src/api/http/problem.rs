@@ -236,8 +236,8 @@ impl From<Failure> for Problem {
                 problem.0.detail = Some("A service of the platform did not answer; try again later.");
                 problem
             }
-            Failure::Store(StoreFailure::Busy) => {
-                tracing::warn!("no database connection is free");
+            Failure::Store(failure @ (StoreFailure::Busy | StoreFailure::TimedOut)) => {
+                tracing::warn!(error = %failure, "the database is too slow");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE).header(header::RETRY_AFTER, "1")
             }
             Failure::Store(StoreFailure::Conflict) => Refusal::Contended.into(),

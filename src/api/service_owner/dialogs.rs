@@ -14,6 +14,7 @@ use crate::api::http::params::Params;
 use crate::api::http::problem::Problem;
 use crate::api::http::respond;
 use crate::app::{Command, DialogView, NewState, Request};
+use crate::dialog::correct::says_silent;
 use crate::dialog::input::{CreateDialog, UpdateDialog};
 use crate::dialog::lifecycle::Step;
 use crate::json::{Describe, Json};
@@ -204,7 +205,7 @@ pub(super) async fn add(
 ) -> Result<Response, Problem> {
     let id = params.dialog_id();
     let expected = params.expected();
-    let silent = params.is_silent() || body.member("is_silent_update") == Some(&Json::Bool(true));
+    let silent = params.is_silent() || says_silent(body, &mut params.failures);
     let key = params.idempotency_key(caller, digest);
     params.finish()?;
     let request = Request { caller, id, expected: &expected, silent, key: key.as_ref() };

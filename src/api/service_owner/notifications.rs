@@ -12,7 +12,7 @@ use crate::api::http::params::Params;
 use crate::api::http::problem::Problem;
 use crate::api::http::respond;
 use crate::dialog::vocabulary::DialogActivityType;
-use crate::json::{Path, output_shape, wire_enum};
+use crate::json::{Path, output_shape, read_uuid, wire_enum};
 
 /// `GET /dialogs/{dialogId}/actions/should-send-notification`
 pub const CHECK_NOTIFICATION_CONDITION: Operation = Operation {
@@ -68,11 +68,10 @@ pub(super) async fn check(State(api): State<ApiState>, mut params: Params) -> Re
     let activities = names(DialogActivityType::ALL.iter().map(|c| c.name()).collect());
     let condition = query.value("conditionType", &conditions, NotificationConditionType::from_name, failures);
     let activity = query.value("activityType", &activities, DialogActivityType::from_name, failures);
-    let transmission =
-        query.value("transmissionId", "must be a UUID.", |text| Uuid::try_parse(text).ok(), failures);
+    let transmission = query.value("transmissionId", "must be a UUID.", read_uuid, failures);
     for (name, is_given, text) in [
-        ("conditionType", condition.is_some(), &conditions),
-        ("activityType", activity.is_some(), &activities),
+        ("conditionType", query.first("conditionType").is_some_and(|text| !text.is_empty()), &conditions),
+        ("activityType", query.first("activityType").is_some_and(|text| !text.is_empty()), &activities),
     ] {
         if !is_given {
             failures.add(&Path::Root(name), text.clone());

@@ -89,7 +89,8 @@ pub(super) async fn update(
     let id = params.dialog_id();
     let transmission = params.uuid("transmissionId");
     let expected = params.expected();
-    if !params.is_silent() && !correct::says_silent(&body) {
+    let silent = params.is_silent() | correct::says_silent(&body, &mut params.failures);
+    if !silent {
         params.failures.add(&Path::Root("isSilentUpdate"), "must be true: corrections are silent.");
     }
     params.finish()?;
