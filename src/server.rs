@@ -9,17 +9,20 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode};
+use axum::Router;
+use axum::http::{HeaderValue, Request, StatusCode};
 use axum::middleware::{from_fn, map_response};
 use axum::response::{IntoResponse, Response};
-use axum::serve::ListenerExt;
-use axum::{Router, ServiceExt};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
 use sqlx::postgres::PgConnectOptions;
-use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::Layer;
-use tower::util::MapRequestLayer;
+use tower::util::{MapRequest, MapRequestLayer};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
@@ -41,6 +44,13 @@ use crate::sandbox::keys::{SandboxKeys, SandboxKeysFailure};
 use crate::sandbox::postgres::{EmbeddedFailure, EmbeddedOptions, EmbeddedPostgres};
 use crate::store::Store;
 use crate::timestamp::Timestamp;
+
+/// Most connections at a time; more wait to be accepted.
+const MOST_CONNECTIONS: usize = 10_000;
+
+/// How long a connection may take to send the head of a request, and stay without one. Longer than
+/// load balancers keep unused connections, so that they and not we close them.
+const HEADER_PATIENCE: Duration = Duration::from_secs(75);
 
 /// Why the service did not start.
 #[derive(Debug, thiserror::Error)]
@@ -133,7 +143,7 @@ pub struct Server {
     pub public_url: String,
     readiness: Readiness,
     stop: watch::Sender<bool>,
-    serving: tokio::task::JoinHandle<std::io::Result<()>>,
+    serving: tokio::task::JoinHandle<()>,
 }
 
 impl Server {
@@ -196,20 +206,12 @@ impl Server {
         let timeout = Duration::from_secs(settings.request_timeout);
         let router = router(&api, &public_url, clock, timeout, Some(sandbox));
 
-        let (stop, mut stopped) = watch::channel(false);
-        let listener = listener.tap_io(|connection| {
-            if let Err(error) = connection.set_nodelay(true) {
-                tracing::debug!(%error, "a connection keeps Nagle's algorithm");
-            }
-        });
-        let service = MapRequestLayer::new(context::normalize).layer(router);
-        let serving = tokio::spawn(async move {
-            axum::serve(listener, ServiceExt::<Request>::into_make_service(service))
-                .with_graceful_shutdown(async move {
-                    let _ = stopped.wait_for(|stopped| *stopped).await;
-                })
-                .await
-        });
+        let (stop, stopped) = watch::channel(false);
+        let service = MapRequestLayer::new(
+            context::normalize::<Incoming> as fn(Request<Incoming>) -> Request<Incoming>,
+        )
+        .layer(router);
+        let serving = tokio::spawn(serve(listener, service, stopped));
         Ok(Self { address, public_url, readiness, stop, serving })
     }
 
@@ -230,6 +232,58 @@ impl Server {
         if tokio::time::timeout(Duration::from_secs(25), &mut self.serving).await.is_err() {
             tracing::warn!("some requests did not end in time");
             self.serving.abort();
+        }
+    }
+}
+
+type Service = MapRequest<Router, fn(Request<Incoming>) -> Request<Incoming>>;
+
+/// Answers connections until told to stop; then lets those come to their end that have begun a
+/// request. A connection on which no request arrives in time is closed.
+async fn serve(listener: TcpListener, service: Service, mut stopped: watch::Receiver<bool>) {
+    let graceful = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    loop {
+        let accepted = tokio::select! {
+            _ = stopped.wait_for(|stopped| *stopped) => break,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        let Some((connection, place)) = accepted else {
+            // Out of file descriptors, say: others have to end first.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_PATIENCE)
+            .serve_connection(TokioIo::new(connection), TowerToHyperService::new(service.clone()));
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection failed");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    graceful.shutdown().await;
+}
+
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((connection, _)) => {
+            if let Err(error) = connection.set_nodelay(true) {
+                tracing::debug!(%error, "a connection keeps Nagle's algorithm");
+            }
+            Some((connection, place))
+        }
+        Err(error) => {
+            tracing::warn!(%error, "a connection was not accepted");
+            None
         }
     }
 }

@@ -37,6 +37,8 @@ pub struct Draft<'a> {
     dialog: Dialog,
     additions: Additions,
     claims: Vec<ClaimedPart>,
+    /// Where attachments and transmissions stood in the request.
+    positions: HashMap<Uuid, usize>,
     /// The key under which an activity that leads nowhere is reported.
     activity_key: &'static str,
     mode: Mode,
@@ -98,7 +100,7 @@ pub fn read<'a>(body: &Json, stored: &'a Dialog, mode: Mode, ids: &mut Ids) -> R
     };
     let of_dialog = rules.chosen.len();
     let additions = additions(&input, &mut rules, &dto);
-    let chosen = std::mem::take(&mut rules.chosen);
+    let (chosen, positions) = (std::mem::take(&mut rules.chosen), std::mem::take(&mut rules.positions));
     failures.into_result().map_err(Refusal::Invalid)?;
 
     let mut dialog = stored.clone();
@@ -117,7 +119,7 @@ pub fn read<'a>(body: &Json, stored: &'a Dialog, mode: Mode, ids: &mut Ids) -> R
     let present = part_ids(&stored.documents);
     let mut claims = claims(&chosen, of_dialog);
     claims.retain(|claim| !present.contains(&(claim.kind, claim.id)));
-    Ok(Draft { stored, dialog, additions, claims, activity_key: "Activities", mode })
+    Ok(Draft { stored, dialog, additions, claims, positions, activity_key: "Activities", mode })
 }
 
 /// Reads and checks a single transmission that is to be added.
@@ -138,13 +140,14 @@ pub fn read_transmission<'a>(
     let mut rules = Rules::new(mode.now, mode.writer, &mut failures, ids);
     let expiry = AttachmentExpiry::Unchecked;
     let transmission = rules.transmission(&input, stored.is_api_only, expiry, &list, &path);
-    let chosen = std::mem::take(&mut rules.chosen);
+    let (chosen, positions) = (std::mem::take(&mut rules.chosen), std::mem::take(&mut rules.positions));
     failures.into_result().map_err(Refusal::Invalid)?;
     Ok(Draft {
         stored,
         dialog: stored.clone(),
         additions: Additions { transmissions: vec![transmission], activities: Vec::new() },
         claims: claims(&chosen, 0),
+        positions,
         activity_key: "Activities",
         mode,
     })
@@ -171,6 +174,7 @@ pub fn read_activity<'a>(
         dialog: stored.clone(),
         additions: Additions { transmissions: Vec::new(), activities: vec![activity] },
         claims: Vec::new(),
+        positions: HashMap::new(),
         activity_key: "Activity.TransmissionId",
         mode,
     })
@@ -409,18 +413,19 @@ impl Draft<'_> {
         }
         let before: HashMap<Uuid, Option<Timestamp>> =
             self.stored.documents.attachments.iter().map(|a| (a.id, a.expires_at)).collect();
-        for (index, attachment) in self.dialog.documents.attachments.iter().enumerate() {
+        let position = |id: &Uuid| self.positions.get(id).copied().unwrap_or_default();
+        for attachment in &self.dialog.documents.attachments {
             if is_past(attachment.expires_at) && before.get(&attachment.id) != Some(&attachment.expires_at) {
-                failures.add_key(&format!("Attachments[{index}].ExpiresAt"), "must be in the future.");
+                let key = format!("Attachments[{}].ExpiresAt", position(&attachment.id));
+                failures.add_key(&key, "must be in the future.");
             }
         }
-        for (i, transmission) in self.additions.transmissions.iter().enumerate() {
-            for (j, attachment) in transmission.body.attachments.iter().enumerate() {
+        for transmission in &self.additions.transmissions {
+            for attachment in &transmission.body.attachments {
                 if is_past(attachment.expires_at) {
-                    failures.add_key(
-                        &format!("Transmissions[{i}].Attachments[{j}].ExpiresAt"),
-                        "must be in the future.",
-                    );
+                    let (outer, inner) = (position(&transmission.id), position(&attachment.id));
+                    let key = format!("Transmissions[{outer}].Attachments[{inner}].ExpiresAt");
+                    failures.add_key(&key, "must be in the future.");
                 }
             }
         }

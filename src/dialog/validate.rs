@@ -1,7 +1,7 @@
 //! The rules that a request must keep whatever is stored: every failure is collected with its path,
 //! and what comes out is ready to be stored.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
@@ -88,6 +88,8 @@ pub(super) struct Rules<'a> {
     pub writer: Writer,
     pub failures: &'a mut Failures,
     pub ids: &'a mut Ids,
+    /// Where the attachments and transmissions stood in the request.
+    pub positions: HashMap<Uuid, usize>,
     /// Every id that the client has chosen, in the order met.
     pub chosen: Vec<(PartKind, Uuid)>,
     seen: HashSet<(PartKind, Uuid)>,
@@ -169,7 +171,15 @@ fn with_path(url: String) -> String {
 
 impl<'a> Rules<'a> {
     pub fn new(now: Timestamp, writer: Writer, failures: &'a mut Failures, ids: &'a mut Ids) -> Self {
-        Self { now, writer, failures, ids, chosen: Vec::new(), seen: HashSet::new() }
+        Self {
+            now,
+            writer,
+            failures,
+            ids,
+            positions: HashMap::new(),
+            chosen: Vec::new(),
+            seen: HashSet::new(),
+        }
     }
 
     /// The latest moment that counts as passed.
@@ -615,6 +625,7 @@ impl<'a> Rules<'a> {
                 rules.attachment_url(id, &input.url, input.media_type.as_ref(), &input.consumer_type, &path)
             };
             let id = self.id(PartKind::Attachment, input.id, list, &path);
+            self.positions.insert(id, index);
             let links = input.urls.iter().enumerate().map(|(i, url)| link(self, i, url)).collect();
             self.attachment(
                 id,
@@ -639,6 +650,7 @@ impl<'a> Rules<'a> {
             let path = list.item(index);
             let urls = path.member("urls");
             let id = self.id(PartKind::Attachment, input.id, list, &path);
+            self.positions.insert(id, index);
             let mut links = Vec::with_capacity(input.urls.len());
             for (index, url) in input.urls.iter().enumerate() {
                 let link_id = self.ids.next_id();
@@ -874,8 +886,12 @@ impl<'a> Rules<'a> {
         if input.id.is_some() && input.related_transmission_id == input.id {
             self.fail(&path.member("relatedTransmissionId"), "A transmission must not relate to itself.");
         }
+        let id = self.id(PartKind::Transmission, input.id, list, path);
+        if let Path::Item(_, index) = path {
+            self.positions.insert(id, *index);
+        }
         Transmission {
-            id: self.id(PartKind::Transmission, input.id, list, path),
+            id,
             created_at: created_at.unwrap_or(self.now),
             r#type: self
                 .required(&input.r#type, &path.member("type"))
