@@ -135,6 +135,28 @@ pub fn connect_options(url: &str) -> Result<PgConnectOptions, StartFailure> {
         .map_err(|_| StartFailure::Setting("DATABASE_URL is not a PostgreSQL URL.".into()))
 }
 
+/// Whether these settings can be started with. To be asked before the database is touched.
+///
+/// # Errors
+/// When a setting is missing or wrong.
+pub fn check(settings: &ServeSettings) -> Result<(), StartFailure> {
+    if settings.mode() == Mode::Production {
+        return Err(StartFailure::Setting(
+            "DATABASE_URL is set, but this version has no clients of the national platform yet: tokens and \
+             decisions can only come from the sandbox. Start with --sandbox (or DIALOGPORTEN_SANDBOX=true)."
+                .into(),
+        ));
+    }
+    if !settings.listen.ip().is_loopback() && !settings.sandbox.sandbox_allow_remote {
+        return Err(StartFailure::Setting(format!(
+            "The sandbox gives tokens of any identity, so it listens on loopback addresses only; {} is none. \
+             To do it all the same: --sandbox-allow-remote (or DIALOGPORTEN_SANDBOX_ALLOW_REMOTE=true).",
+            settings.listen
+        )));
+    }
+    Ok(())
+}
+
 /// A running service.
 pub struct Server {
     /// Where it listens.
@@ -152,20 +174,7 @@ impl Server {
     /// # Errors
     /// When a setting is missing or wrong, or something that is needed cannot be had.
     pub async fn start(settings: &ServeSettings, store: Store, clock: Clock) -> Result<Self, StartFailure> {
-        if settings.mode() == Mode::Production {
-            return Err(StartFailure::Setting(
-                "DATABASE_URL is set, but this version has no clients of the national platform yet: tokens and \
-                 decisions can only come from the sandbox. Start with --sandbox (or DIALOGPORTEN_SANDBOX=true)."
-                    .into(),
-            ));
-        }
-        if !settings.listen.ip().is_loopback() && !settings.sandbox.sandbox_allow_remote {
-            return Err(StartFailure::Setting(format!(
-                "The sandbox gives tokens of any identity, so it listens on loopback addresses only; {} is none. \
-                 To do it all the same: --sandbox-allow-remote (or DIALOGPORTEN_SANDBOX_ALLOW_REMOTE=true).",
-                settings.listen
-            )));
-        }
+        check(settings)?;
         let listener = TcpListener::bind(settings.listen)
             .await
             .map_err(|source| StartFailure::Listen { address: settings.listen, source })?;

@@ -209,10 +209,6 @@ mod tests {
     fn the_documentation_is_fresh() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/effects-of-updates.md");
         let written = std::fs::read_to_string(path).unwrap_or_default();
-        assert_eq!(
-            written,
-            reference(),
-            "write it anew: dialogporten settings --effects > docs/effects-of-updates.md"
-        );
+        assert_eq!(written, reference(), "write it anew: dialogporten docs");
     }
 }
