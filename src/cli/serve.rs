@@ -1,6 +1,7 @@
 //! `dialogporten serve`
 
 use std::future::Future;
+use std::io::Write;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -64,7 +65,9 @@ fn stop_signal() -> Result<impl Future<Output = ()>, StartFailure> {
 
 /// What a newcomer needs: two commands that work when pasted.
 fn print_banner(url: &str) {
-    println!(
+    // Whoever started the service may have closed its output; it serves all the same.
+    let _ = writeln!(
+        std::io::stdout(),
         r#"
 Dialogporten sandbox on {url}
 No real data here: the sandbox gives a token to everybody who asks.

@@ -40,20 +40,41 @@ async fn read(request: Request) -> Result<bytes::Bytes, Problem> {
     let too_large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE).header(header::CONNECTION, "close");
     let announced =
         request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+    let mut body = request.into_body();
     if announced.is_some_and(|length| length > limits::BODY_BYTES as u64) {
+        discard(body).await;
         return Err(too_large());
     }
-    let body: Limited<Body> = Limited::new(request.into_body(), limits::BODY_BYTES);
-    let Ok(arrived) = tokio::time::timeout(PATIENCE, body.collect()).await else {
+    let arriving = Limited::new(&mut body, limits::BODY_BYTES).collect();
+    let Ok(arrived) = tokio::time::timeout(PATIENCE, arriving).await else {
         return Err(Problem::new(StatusCode::REQUEST_TIMEOUT).header(header::CONNECTION, "close"));
     };
     match arrived {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            discard(body).await;
+            Err(too_large())
+        }
         Err(_) => {
             let mut failures = Failures::new();
             failures.add_key("SerializerErrors", "The body did not arrive as a whole.");
             Err(Problem::invalid(failures))
         }
     }
+}
+
+/// Reads what is left of a body, within reason. Most clients write all of a request before they read
+/// the answer, and would lose it if the connection were closed while they write.
+async fn discard(mut body: Body) {
+    let discarded = async {
+        let mut left = 4 * limits::BODY_BYTES;
+        while let Some(Ok(frame)) = body.frame().await {
+            let length = frame.data_ref().map_or(0, bytes::Bytes::len);
+            if length > left {
+                return;
+            }
+            left -= length;
+        }
+    };
+    let _ = tokio::time::timeout(Duration::from_secs(5), discarded).await;
 }

@@ -191,6 +191,9 @@ async fn change(
     new_state: NewState<'_>,
 ) -> Result<Response, Problem> {
     let id = params.dialog_id();
+    if id.is_nil() && params.failures.is_empty() && matches!(new_state, NewState::Replace(_)) {
+        params.failures.add_key("id", "must not be the all-zero UUID.");
+    }
     let expected = params.expected();
     let silent = params.is_silent();
     params.finish()?;
