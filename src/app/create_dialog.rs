@@ -92,8 +92,8 @@ impl App {
 /// An id of a part that is in use, as a refusal.
 pub(super) fn taken_part(failure: StoreFailure, claims: &[ClaimedPart]) -> Failure {
     let StoreFailure::Taken { constraint, detail } = &failure else { return failure.into() };
-    // PostgreSQL says: Key (id)=(0192f0c5-…) already exists.
-    let id = detail.split(['(', ')']).find_map(|word| Uuid::try_parse(word).ok());
+    // PostgreSQL says: Key (id, kind)=(0192f0c5-…, 1) already exists.
+    let id = detail.split(['(', ')', ',']).find_map(|word| Uuid::try_parse(word).ok());
     let kind = match constraint.as_str() {
         "transmission_pkey" => PartKind::Transmission,
         "activity_pkey" => PartKind::Activity,

@@ -53,6 +53,12 @@ const MOST_TEXTS: usize = 1_000;
 /// that is all mistakes must cost no more than one that is right.
 #[derive(Clone, Debug, Default)]
 pub struct Failures {
+    // Most requests have none, and errors that carry failures should be small.
+    collected: Option<Box<Collected>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Collected {
     entries: Vec<(String, Vec<String>)>,
     positions: HashMap<String, usize>,
     texts: usize,
@@ -64,7 +70,7 @@ pub struct Failures {
 
 impl PartialEq for Failures {
     fn eq(&self, other: &Self) -> bool {
-        self.entries == other.entries
+        self.entries() == other.entries()
     }
 }
 
@@ -84,8 +90,10 @@ impl Failures {
             return;
         }
         let key = path.to_string();
-        let is_covered = !self.unreadable.is_empty()
-            && (self.unreadable.contains(&key) || around(&key).any(|outer| self.unreadable.contains(outer)));
+        let is_covered = self.collected.as_ref().is_some_and(|collected| {
+            let unreadable = &collected.unreadable;
+            unreadable.contains(&key) || around(&key).any(|outer| unreadable.contains(outer))
+        });
         if !is_covered {
             self.insert(key, text.into());
         }
@@ -94,7 +102,9 @@ impl Failures {
     /// Something is missing in the value at `path`. Left out as well when something inside that value
     /// could not be read: that may be what is missing.
     pub fn add_missing(&mut self, path: &Path<'_>, text: impl Into<String>) {
-        if !self.around_unreadable.contains(&path.to_string()) {
+        let is_around =
+            self.collected.as_ref().is_some_and(|c| c.around_unreadable.contains(&path.to_string()));
+        if !is_around {
             self.add(path, text);
         }
     }
@@ -105,8 +115,9 @@ impl Failures {
             return;
         }
         let key = path.to_string();
-        self.around_unreadable.extend(around(&key).map(str::to_owned));
-        self.unreadable.insert(key.clone());
+        let collected = self.collected.get_or_insert_default();
+        collected.around_unreadable.extend(around(&key).map(str::to_owned));
+        collected.unreadable.insert(key.clone());
         self.insert(key, text.into());
     }
 
@@ -128,37 +139,43 @@ impl Failures {
     /// Whether nothing more is collected.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.texts > MOST_TEXTS
+        self.collected.as_ref().is_some_and(|collected| collected.texts > MOST_TEXTS)
     }
 
     fn insert(&mut self, key: String, text: String) {
-        if self.texts == MOST_TEXTS {
-            self.texts += 1;
+        let Collected { entries, positions, texts: count, .. } =
+            &mut **self.collected.get_or_insert_default();
+        if *count == MOST_TEXTS {
+            *count += 1;
             let text = format!("More is wrong; only the first {MOST_TEXTS} texts are given.");
-            self.entries.push(("more".to_owned(), vec![text]));
+            entries.push(("more".to_owned(), vec![text]));
             return;
         }
-        let at = *self.positions.entry(key).or_insert_with_key(|key| {
-            self.entries.push((key.clone(), Vec::new()));
-            self.entries.len() - 1
+        let at = *positions.entry(key).or_insert_with_key(|key| {
+            entries.push((key.clone(), Vec::new()));
+            entries.len() - 1
         });
-        let texts = &mut self.entries[at].1;
+        let texts = &mut entries[at].1;
         // Many equal texts come one after the other.
         if texts.last() != Some(&text) && !texts.iter().take(10).any(|other| *other == text) {
             texts.push(text);
-            self.texts += 1;
+            *count += 1;
         }
+    }
+
+    fn entries(&self) -> &[(String, Vec<String>)] {
+        self.collected.as_ref().map_or(&[], |collected| &collected.entries)
     }
 
     /// Whether nothing is wrong.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries().is_empty()
     }
 
     /// Keys with their texts.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
-        self.entries.iter().map(|(k, t)| (k.as_str(), t.as_slice()))
+        self.entries().iter().map(|(k, t)| (k.as_str(), t.as_slice()))
     }
 
     /// `Ok` when nothing is wrong.

@@ -233,6 +233,9 @@ const DETAIL: &str = concat!(
     where d.id = $1 and ($2 or d.org = $3 or d.resource_key = any($4))",
 );
 
+/// Id, kind, dialog and whether of a transmission, of a part with an id that a request names.
+type PartRow = (Uuid, i16, Uuid, bool);
+
 /// Id, depth, type, children and whether opened, of a transmission that a request names.
 type KnownRow = (Uuid, i16, i16, i64, bool);
 
@@ -550,7 +553,7 @@ impl Store {
         let keys: Option<Json<HashMap<String, Uuid>>> = row
             .try_get::<Option<Json<Vec<(String, Uuid)>>>, _>("known_keys")?
             .map(|Json(keys)| Json(keys.into_iter().collect()));
-        let parts: Option<Json<Vec<(Uuid, i16, Uuid, bool)>>> = row.try_get("known_parts")?;
+        let parts: Option<Json<Vec<PartRow>>> = row.try_get("known_parts")?;
         let activities: Option<Json<Vec<(Uuid, i16)>>> = row.try_get("known_activities")?;
         let known = Known {
             transmissions: transmissions

@@ -120,12 +120,12 @@ impl Store {
     /// # Errors
     /// When the database does not answer, or has a schema that is not ours.
     pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
-        let mut connection = self.pool.acquire().await?.detach();
         // A change of a large table takes as long as it takes.
-        sqlx::query("set statement_timeout = 0").execute(&mut connection).await?;
-        MIGRATIONS.run(&mut connection).await?;
-        sqlx::Connection::close(connection).await?;
-        Ok(())
+        let options = self.pool.connect_options().as_ref().clone().options([("statement_timeout", "0")]);
+        let patient = PgPoolOptions::new().max_connections(1).connect_with(options).await?;
+        let migrated = MIGRATIONS.run(&patient).await;
+        patient.close().await;
+        migrated
     }
 
     /// Whether the database answers.

@@ -1,1 +1,13 @@
-fn main() {}
+//! The service over HTTP, on a real database.
+
+mod authentication;
+mod conventions;
+mod create;
+mod end_user;
+mod harness;
+mod instances;
+mod limits;
+mod list;
+mod patch;
+mod statements;
+mod update;

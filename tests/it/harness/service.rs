@@ -1,0 +1,205 @@
+//! Services in this process.
+
+use clap::Parser;
+use dialogporten::clock::Clock;
+use dialogporten::config::CommandLine;
+use dialogporten::sandbox::keys::SandboxKeys;
+use dialogporten::sandbox::token_generator::{Minted, TokenKind, TokenRequest};
+use dialogporten::server::Server;
+use dialogporten::store::Store;
+use dialogporten::timestamp::Timestamp;
+use std::sync::Arc;
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+
+use super::client::Client;
+use super::cluster::{Database, cluster, in_background, let_run};
+use super::dialogs::PERSON_NUMBER;
+
+/// Scopes of an ordinary service owner.
+pub const OWNER: &str = "digdir:dialogporten.serviceprovider digdir:dialogporten.serviceprovider.search";
+/// Scope of an administrator, beside those of a service owner.
+pub const ADMIN: &str = "digdir:dialogporten.serviceprovider.admin";
+/// Scope of Altinn Correspondence, beside those of a service owner.
+pub const CORRESPONDENCE_SCOPE: &str = "digdir:dialogporten.correspondence";
+/// Scope of those who may write HTML, beside those of a service owner.
+pub const LEGACY_HTML: &str = "digdir:dialogporten.serviceprovider.legacyhtml";
+const END_USER: &str = "digdir:dialogporten";
+
+/// A running service. It is stopped when dropped.
+pub struct Service {
+    /// Its time.
+    pub clock: Clock,
+    /// Its database.
+    pub database: Database,
+    url: String,
+    keys: Arc<SandboxKeys>,
+    running: Option<(Server, Store)>,
+}
+
+/// The database that all tests share which need none of their own: every dialog is its test's.
+async fn shared_database() -> &'static Database {
+    static DATABASE: OnceCell<Database> = OnceCell::const_new();
+    DATABASE.get_or_init(async || cluster().await.new_database().await).await
+}
+
+impl Service {
+    /// The service that all tests share which need none of their own.
+    pub async fn shared() -> &'static Service {
+        static SERVICE: OnceCell<Service> = OnceCell::const_new();
+        SERVICE.get_or_init(Self::another).await
+    }
+
+    /// One more service on the shared database.
+    pub async fn another() -> Self {
+        Self::start(shared_database().await.clone(), Clock::system()).await
+    }
+
+    /// A service on the shared database whose clock stands until it is moved.
+    pub async fn at(moment: &str) -> Self {
+        let moment = Timestamp::parse(moment).expect("a timestamp");
+        Self::start(shared_database().await.clone(), Clock::fixed(moment)).await
+    }
+
+    /// A service with a database of its own.
+    pub async fn alone() -> Self {
+        Self::start(cluster().await.new_database().await, Clock::system()).await
+    }
+
+    async fn start(database: Database, clock: Clock) -> Self {
+        let mut settings =
+            CommandLine::parse_from(["dialogporten", "--sandbox", "--listen", "127.0.0.1:0"]).serve;
+        // Whatever the environment says about another service.
+        settings.public_url = None;
+        settings.sandbox.catalogue = None;
+        let keys = Arc::clone(&cluster().await.keys);
+        let its_clock = clock.clone();
+        let its_database = database.clone();
+        in_background(async move {
+            let store = its_database.store();
+            let server =
+                Server::start(&settings, store.clone(), its_clock).await.expect("the service starts");
+            let url = server.public_url.clone();
+            Self { clock, database, url, keys, running: Some((server, store)) }
+        })
+        .await
+    }
+
+    /// Now, on this service's clock.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// So many seconds from now, as text.
+    pub fn in_seconds(&self, seconds: i64) -> String {
+        self.now().plus_seconds(seconds).to_string()
+    }
+
+    /// A new `UUIDv7`.
+    pub fn id(&self) -> Uuid {
+        self.clock.ids(self.now()).next_id()
+    }
+
+    /// Text that occurs nowhere else.
+    pub fn unique(&self) -> String {
+        self.clock.ids(self.now()).revision().to_string()
+    }
+
+    /// An access token; parameters as the token generator has them.
+    pub fn token(&self, kind: TokenKind, parameters: &[(&str, &str)]) -> String {
+        let mut all = vec![("env".to_owned(), "at23".to_owned())];
+        all.retain(|_| !parameters.iter().any(|(name, _)| *name == "env"));
+        all.extend(parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let request = TokenRequest::read(kind, &all).expect("parameters of a token");
+        let now = self.now();
+        match request.mint(&self.keys, &self.url, now, &mut self.clock.ids(now)) {
+            Some(Minted::Text(token)) => token,
+            _ => panic!("no token"),
+        }
+    }
+
+    /// The keys of the sandbox's issuers.
+    pub fn keys(&self) -> &SandboxKeys {
+        &self.keys
+    }
+
+    /// Host and port.
+    pub fn address(&self) -> String {
+        self.url.trim_start_matches("http://").to_owned()
+    }
+
+    /// A token of the service owner `ttd`.
+    pub fn owner_token(&self) -> String {
+        self.token(TokenKind::Enterprise, &[("org", "ttd"), ("orgNo", "991825827"), ("scopes", OWNER)])
+    }
+
+    /// Nobody in particular.
+    pub fn anonymous(&self) -> Client {
+        Client::new(&self.url, None)
+    }
+
+    /// A client with this token.
+    pub fn with_token(&self, token: &str) -> Client {
+        Client::new(&self.url, Some(token.to_owned()))
+    }
+
+    /// The service owner of most resources, `ttd`.
+    pub fn owner(&self) -> Client {
+        self.organization("ttd", "991825827", OWNER)
+    }
+
+    /// The same service owner with more scopes.
+    pub fn owner_with(&self, scope: &str) -> Client {
+        self.organization("ttd", "991825827", &format!("{OWNER} {scope}"))
+    }
+
+    /// An organisation with these scopes.
+    pub fn organization(&self, code: &str, number: &str, scopes: &str) -> Client {
+        let parameters = [("org", code), ("orgNo", number), ("scopes", scopes)];
+        self.with_token(&self.token(TokenKind::Enterprise, &parameters))
+    }
+
+    /// The service owner `brg`.
+    pub fn other_owner(&self) -> Client {
+        self.organization("brg", "974760673", OWNER)
+    }
+
+    /// The person to whom most dialogs belong.
+    pub fn person(&self) -> Client {
+        self.person_with(PERSON_NUMBER, 3)
+    }
+
+    /// A person who has logged in at this level.
+    pub fn person_with(&self, number: &str, level: u8) -> Client {
+        let level = level.to_string();
+        let parameters = [("pid", number), ("authLvl", level.as_str()), ("scopes", END_USER)];
+        self.with_token(&self.token(TokenKind::Personal, &parameters))
+    }
+
+    /// The system user that reads for organisation 310057223.
+    pub fn system_user(&self) -> Client {
+        let parameters = [
+            ("systemUserId", "51551dd0-b9c5-4f4b-a4a2-9b7e3669b364"),
+            ("systemUserOrg", "310057223"),
+            ("scopes", END_USER),
+        ];
+        self.with_token(&self.token(TokenKind::SystemUser, &parameters))
+    }
+
+    /// A person known by an e-mail address only.
+    pub fn email_user(&self) -> Client {
+        let parameters = [("email", "sandbox.user@example.com"), ("scopes", END_USER)];
+        self.with_token(&self.token(TokenKind::SelfRegisteredEmailUser, &parameters))
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        if let Some((server, store)) = self.running.take() {
+            let_run(async move {
+                server.stop().await;
+                store.close().await;
+            });
+        }
+    }
+}

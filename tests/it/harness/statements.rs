@@ -1,0 +1,97 @@
+//! Which SQL statements a request costs.
+//!
+//! sqlx tells of every statement as an event; the event lies inside the span of the request, which
+//! carries the trace id that the client sent.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+
+use dialogporten::clock::Clock;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use super::client::{Answer, Call};
+
+/// Statements by trace id, of the traces that are watched.
+static STATEMENTS: Mutex<Option<HashMap<String, Vec<String>>>> = Mutex::new(None);
+
+fn statements() -> MutexGuard<'static, Option<HashMap<String, Vec<String>>>> {
+    STATEMENTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes the call and gives the statements that it cost, as far as one line tells them.
+pub async fn of(call: Call) -> (Answer, Vec<String>) {
+    let clock = Clock::system();
+    let trace = clock.ids(clock.now()).revision().simple().to_string();
+    statements().get_or_insert_default().insert(trace.clone(), Vec::new());
+    let answer = call.header("traceparent", &format!("00-{trace}-00f067aa0ba902b7-01")).await;
+    let cost = statements().get_or_insert_default().remove(&trace).unwrap_or_default();
+    (answer, cost)
+}
+
+/// Starts to listen. Later calls have no effect.
+pub fn install() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let heard = Targets::new().with_target("dialogporten", Level::INFO).with_target(SQLX, Level::DEBUG);
+        tracing_subscriber::registry().with(Listener.with_filter(heard)).init();
+    });
+}
+
+const SQLX: &str = "sqlx::query";
+
+struct Listener;
+
+struct TraceId(String);
+
+/// The text of one field.
+struct Text {
+    field: &'static str,
+    value: Option<String>,
+}
+
+impl Visit for Text {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == self.field {
+            self.value = Some(value.to_owned());
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        if field.name() == self.field {
+            self.value = Some(format!("{value:?}"));
+        }
+    }
+}
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Listener {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let mut trace = Text { field: "trace_id", value: None };
+        attributes.record(&mut trace);
+        if let (Some(trace), Some(span)) = (trace.value, context.span(id)) {
+            span.extensions_mut().insert(TraceId(trace));
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        if event.metadata().target() != SQLX {
+            return;
+        }
+        let trace = context.event_scope(event).into_iter().flatten().find_map(|span| {
+            let extensions = span.extensions();
+            extensions.get::<TraceId>().map(|TraceId(trace)| trace.clone())
+        });
+        let Some(trace) = trace else { return };
+        let mut summary = Text { field: "summary", value: None };
+        event.record(&mut summary);
+        if let Some(cost) = statements().get_or_insert_default().get_mut(&trace) {
+            cost.push(summary.value.unwrap_or_default());
+        }
+    }
+}
