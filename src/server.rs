@@ -18,7 +18,8 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::Connection;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::Layer;
@@ -61,6 +62,9 @@ pub enum StartFailure {
     /// The sandbox's own PostgreSQL did not start.
     #[error(transparent)]
     Postgres(#[from] EmbeddedFailure),
+    /// The database cannot be reached.
+    #[error("the database cannot be reached: {0}")]
+    Database(#[source] sqlx::Error),
     /// The database did not answer, or has a schema that is not ours.
     #[error("the database schema could not be brought up to date: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -109,6 +113,7 @@ impl Database {
                 (embedded.connect_options(), Some(embedded))
             }
         };
+        reach(&options).await?;
         let store = Store::open(options, settings.database_connections);
         store.migrate().await?;
         Ok(Self { store, embedded })
@@ -122,6 +127,17 @@ impl Database {
         {
             tracing::error!(%error, "PostgreSQL did not stop");
         }
+    }
+}
+
+/// Tells why the database cannot be reached, where a pool would only say that it waited in vain.
+async fn reach(options: &PgConnectOptions) -> Result<(), StartFailure> {
+    match PgConnection::connect_with(options).await {
+        Ok(connection) => {
+            let _ = connection.close().await;
+            Ok(())
+        }
+        Err(source) => Err(StartFailure::Database(source)),
     }
 }
 

@@ -101,13 +101,15 @@ pub async fn surround(clock: Clock, request: Request, next: Next) -> Response {
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     span.in_scope(|| {
-        tracing::info!(
-            method = %method,
-            route = route.as_ref().map_or("", |route| route.0.as_str()),
-            status = response.status().as_u16(),
-            duration_ms = started.elapsed().as_secs_f64() * 1_000.0,
-            "request"
-        );
+        let route = route.as_ref().map_or("", |route| route.0.as_str());
+        let status = response.status().as_u16();
+        let duration_ms = started.elapsed().as_secs_f64() * 1_000.0;
+        // Probes come every few seconds and say nothing as long as they are answered.
+        if route.starts_with("/health") && response.status().is_success() {
+            tracing::debug!(%method, route, status, duration_ms, "request");
+        } else {
+            tracing::info!(%method, route, status, duration_ms, "request");
+        }
     });
     response
 }
