@@ -169,6 +169,30 @@ fn with_path(url: String) -> String {
     }
 }
 
+/// The members that a new transmission and a correction have in common.
+struct SharedMembers<'i> {
+    authorization_attribute: Option<&'i String>,
+    extended_type: Option<&'i UriReference>,
+    external_reference: Option<&'i String>,
+    sender: Option<&'i ActorInput>,
+    content: Option<&'i TransmissionContentInput>,
+    navigational_actions: &'i [NavigationalActionInput],
+}
+
+/// [`SharedMembers`] of either shape.
+macro_rules! shared_members {
+    ($input:expr) => {
+        SharedMembers {
+            authorization_attribute: $input.authorization_attribute.as_ref(),
+            extended_type: $input.extended_type.as_ref(),
+            external_reference: $input.external_reference.as_ref(),
+            sender: $input.sender.as_ref(),
+            content: $input.content.as_ref(),
+            navigational_actions: &$input.navigational_actions,
+        }
+    };
+}
+
 impl<'a> Rules<'a> {
     pub fn new(now: Timestamp, writer: Writer, failures: &'a mut Failures, ids: &'a mut Ids) -> Self {
         Self {
@@ -882,7 +906,6 @@ impl<'a> Rules<'a> {
         if let Some(key) = &input.idempotent_key {
             self.bounded_text(key, limits::IDEMPOTENT_KEY, &path.member("idempotentKey"));
         }
-        self.max_text(input.external_reference.as_ref(), limits::TEXT, &path.member("externalReference"));
         if input.id.is_some() && input.related_transmission_id == input.id {
             self.fail(&path.member("relatedTransmissionId"), "A transmission must not relate to itself.");
         }
@@ -890,6 +913,8 @@ impl<'a> Rules<'a> {
         if let Path::Item(_, index) = path {
             self.positions.insert(id, *index);
         }
+        let attachments =
+            self.transmission_attachments(&input.attachments, expiry, &path.member("attachments"));
         Transmission {
             id,
             created_at: created_at.unwrap_or(self.now),
@@ -898,26 +923,29 @@ impl<'a> Rules<'a> {
                 .unwrap_or(DialogTransmissionType::Information),
             idempotent_key: input.idempotent_key.clone(),
             related_transmission_id: input.related_transmission_id,
-            body: TransmissionBody {
-                authorization_attribute: self.authorization_attribute(
-                    input.authorization_attribute.clone(),
-                    &path.member("authorizationAttribute"),
-                ),
-                extended_type: self.uri_reference(input.extended_type.clone(), &path.member("extendedType")),
-                external_reference: input.external_reference.clone(),
-                sender: self.actor(input.sender.as_ref(), &path.member("sender")),
-                content: self.transmission_content(
-                    input.content.as_ref(),
-                    content_optional,
-                    &path.member("content"),
-                ),
-                attachments: self.transmission_attachments(
-                    &input.attachments,
-                    expiry,
-                    &path.member("attachments"),
-                ),
-                navigational_actions: self.navigational_actions(&input.navigational_actions, path),
-            },
+            body: self.transmission_body(shared_members!(input), attachments, content_optional, path),
+        }
+    }
+
+    fn transmission_body(
+        &mut self,
+        input: SharedMembers<'_>,
+        attachments: Vec<Attachment>,
+        content_optional: bool,
+        path: &Path<'_>,
+    ) -> TransmissionBody {
+        self.max_text(input.external_reference, limits::TEXT, &path.member("externalReference"));
+        TransmissionBody {
+            authorization_attribute: self.authorization_attribute(
+                input.authorization_attribute.cloned(),
+                &path.member("authorizationAttribute"),
+            ),
+            extended_type: self.uri_reference(input.extended_type.cloned(), &path.member("extendedType")),
+            external_reference: input.external_reference.cloned(),
+            sender: self.actor(input.sender, &path.member("sender")),
+            content: self.transmission_content(input.content, content_optional, &path.member("content")),
+            attachments,
+            navigational_actions: self.navigational_actions(input.navigational_actions, path),
         }
     }
 
@@ -932,33 +960,15 @@ impl<'a> Rules<'a> {
         if let Some(key) = &input.idempotent_key {
             self.bounded_text(key, limits::IDEMPOTENT_KEY, &path.member("idempotentKey"));
         }
-        self.max_text(input.external_reference.as_ref(), limits::TEXT, &path.member("externalReference"));
+        let attachments =
+            self.attachments(&input.attachments, AttachmentExpiry::Unchecked, &path.member("attachments"));
         Transmission {
             id: stored.id,
             created_at: input.created_at.filter(|moment| !moment.is_zero()).unwrap_or(stored.created_at),
             r#type: self.required(&input.r#type, &path.member("type")).unwrap_or(stored.r#type),
             idempotent_key: input.idempotent_key.clone(),
             related_transmission_id: input.related_transmission_id,
-            body: TransmissionBody {
-                authorization_attribute: self.authorization_attribute(
-                    input.authorization_attribute.clone(),
-                    &path.member("authorizationAttribute"),
-                ),
-                extended_type: self.uri_reference(input.extended_type.clone(), &path.member("extendedType")),
-                external_reference: input.external_reference.clone(),
-                sender: self.actor(input.sender.as_ref(), &path.member("sender")),
-                content: self.transmission_content(
-                    input.content.as_ref(),
-                    content_optional,
-                    &path.member("content"),
-                ),
-                attachments: self.attachments(
-                    &input.attachments,
-                    AttachmentExpiry::Unchecked,
-                    &path.member("attachments"),
-                ),
-                navigational_actions: self.navigational_actions(&input.navigational_actions, path),
-            },
+            body: self.transmission_body(shared_members!(input), attachments, content_optional, path),
         }
     }
 
