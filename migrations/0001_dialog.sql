@@ -1,9 +1,10 @@
 -- The store of dialogs: narrow typed rows for what is filtered and sorted, documents for what
 -- travels whole, append-only children, an outbox, and the secrets that all instances share.
 --
--- There are no foreign keys between these tables on purpose: children are only ever written by a
--- statement that also inserts the dialog or updates it under its row lock, and deleted by the one
--- that deletes it. The checks of foreign keys would cost a lookup and a lock for every child.
+-- Transmissions, activities and parts have no foreign keys on purpose: they are only ever written by
+-- a statement that also inserts the dialog or changes it under its row lock and revision, and deleted
+-- by the one that deletes it. The checks of foreign keys would cost a lookup and a lock for every
+-- child. What is written without a new revision, labels and logs, has them.
 
 -- What searches filter and sort on. Parties and resources are 64-bit keys, the first eight bytes of
 -- the SHA-256 of their URN and id: no lookup, no race, no round trip to number them, and narrow
@@ -93,16 +94,17 @@ create index activity_opened on activity (transmission_id) where type = 4;
 -- Ids that clients have chosen for parts of documents, to keep them unique among all dialogs. Ids
 -- that the service makes are unique by themselves.
 create table dialog_part (
-    id uuid primary key,
+    id uuid not null,
     dialog_id uuid not null,
     kind smallint not null,
-    of_transmission boolean not null
+    of_transmission boolean not null,
+    primary key (id, kind)
 );
 
 create index dialog_part_dialog on dialog_part (dialog_id);
 
 create table service_owner_label (
-    dialog_id uuid not null,
+    dialog_id uuid not null references dialog on delete cascade,
     value text collate "C" not null,
     primary key (dialog_id, value)
 );
@@ -112,7 +114,7 @@ create index service_owner_label_value on service_owner_label (value, dialog_id)
 -- Who opened a dialog; one entry for each user and state of the dialog.
 create table seen_log (
     id uuid primary key,
-    dialog_id uuid not null,
+    dialog_id uuid not null references dialog on delete cascade,
     seen_at timestamptz not null,
     user_kind smallint not null,
     via_service_owner boolean not null,
@@ -124,7 +126,7 @@ create index seen_log_dialog on seen_log (dialog_id, seen_at, id);
 
 create table label_log (
     id bigint generated always as identity primary key,
-    dialog_id uuid not null,
+    dialog_id uuid not null references dialog on delete cascade,
     created_at timestamptz not null,
     label smallint not null,
     is_set boolean not null,

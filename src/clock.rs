@@ -74,7 +74,7 @@ impl Ids {
     }
 
     /// The next time-ordered id (`UUIDv7`, RFC 9562), greater than all before.
-    pub fn next(&mut self) -> Uuid {
+    pub fn next_id(&mut self) -> Uuid {
         Uuid::new_v7(uuid::Timestamp::from_unix(&self.context, self.seconds, self.nanoseconds))
     }
 
@@ -93,7 +93,7 @@ mod tests {
     fn ids_of_one_request_grow_and_carry_its_time() {
         let now = Timestamp::parse("2026-01-02T03:04:05.678Z").unwrap();
         let mut ids = Clock::fixed(now).ids(now);
-        let drawn: Vec<Uuid> = (0..2_000).map(|_| ids.next()).collect();
+        let drawn: Vec<Uuid> = (0..2_000).map(|_| ids.next_id()).collect();
         assert!(drawn.windows(2).all(|pair| pair[0] < pair[1]));
         for id in &drawn {
             assert_eq!(id.get_version_num(), 7);

@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::BoolishValueParser;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 /// Dialogporten: the hub through which public agencies keep a digital dialog with every person and
-/// company of a country. Without a command and without settings it starts the sandbox.
+/// company of a country. Without a command it serves, and without settings it serves as the sandbox.
 #[derive(Debug, Parser)]
 #[command(name = "dialogporten", version, args_conflicts_with_subcommands = true)]
 pub struct CommandLine {
@@ -21,14 +22,18 @@ pub struct CommandLine {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Answer requests. Without DATABASE_URL: as sandbox, on an own PostgreSQL.
+    /// Answer requests. Without `DATABASE_URL`: as sandbox, on a PostgreSQL of its own.
     Serve(Box<ServeSettings>),
     /// Bring the database schema up to date, and end.
     Migrate(DatabaseSettings),
     /// Print an access token of the sandbox.
     Token(TokenSettings),
+    /// Ask the service on this machine whether it is ready: ends with 0 when it is, with 1 when not.
+    Health(HealthSettings),
     /// Write the OpenAPI documents to a directory.
     Openapi(OpenapiSettings),
+    /// Write the generated pages of the documentation to a directory.
+    Docs(DocsSettings),
     /// Print the reference of all settings, in Markdown.
     Settings,
 }
@@ -39,32 +44,38 @@ pub struct ServeSettings {
     /// Address and port to listen on.
     #[arg(long, env = "DIALOGPORTEN_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:7214")]
     pub listen: SocketAddr,
-    /// Base URL under which clients reach the service, without /api/v1; made of the listening address
+    /// Base URL under which clients reach the service, without `/api/v1`; made of the listening address
     /// when left out.
     #[arg(long, env = "DIALOGPORTEN_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
-    /// The database.
-    #[command(flatten)]
-    pub database: DatabaseSettings,
-    /// The sandbox.
-    #[command(flatten)]
-    pub sandbox: SandboxSettings,
-    /// Logs.
-    #[command(flatten)]
-    pub log: LogSettings,
     /// Seconds to go on serving after SIGTERM, with readiness at 503, before new connections are
     /// refused: time for a load balancer to notice. 10 when left out, 0 in the sandbox.
     #[arg(long, env = "DIALOGPORTEN_SHUTDOWN_DELAY", value_name = "SECONDS")]
     pub shutdown_delay: Option<u64>,
+    /// Answer every API request with 503, for the time of maintenance. Health is answered as ever.
+    #[arg(long, env = "DIALOGPORTEN_MAINTENANCE", value_parser = BoolishValueParser::new())]
+    pub maintenance: bool,
+    /// When maintenance will be over (RFC 3339), for the header `Retry-After`.
+    #[arg(long, env = "DIALOGPORTEN_MAINTENANCE_RETRY_AT", value_name = "TIME")]
+    pub maintenance_retry_at: Option<String>,
     /// Seconds that a request may take before it is answered with 503.
     #[arg(long, env = "DIALOGPORTEN_REQUEST_TIMEOUT", value_name = "SECONDS", default_value_t = 30)]
     pub request_timeout: u64,
+    /// The database.
+    #[command(flatten, next_help_heading = "Database")]
+    pub database: DatabaseSettings,
+    /// The sandbox.
+    #[command(flatten, next_help_heading = "Sandbox")]
+    pub sandbox: SandboxSettings,
+    /// Logs.
+    #[command(flatten, next_help_heading = "Logs")]
+    pub log: LogSettings,
 }
 
 /// Settings of the database.
 #[derive(Clone, Debug, Args)]
 pub struct DatabaseSettings {
-    /// PostgreSQL to use (15 or newer), as postgres://user:password@host:port/database. Without it
+    /// PostgreSQL to use (15 or newer), as `postgres://user:password@host:port/database`. Without it
     /// the sandbox runs one of its own.
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<String>,
@@ -88,8 +99,8 @@ pub struct DatabaseSettings {
 /// Settings of the sandbox.
 #[derive(Clone, Debug, Args)]
 pub struct SandboxSettings {
-    /// Run as sandbox although DATABASE_URL is set: tokens for everybody, decisions from a catalogue.
-    #[arg(long, env = "DIALOGPORTEN_SANDBOX")]
+    /// Run as sandbox although `DATABASE_URL` is set: tokens for everybody, decisions from a catalogue.
+    #[arg(long, env = "DIALOGPORTEN_SANDBOX", value_parser = BoolishValueParser::new())]
     pub sandbox: bool,
     /// Catalogue of organisations, people, services and rights to use instead of the built-in one, as
     /// TOML or JSON.
@@ -97,7 +108,7 @@ pub struct SandboxSettings {
     pub catalogue: Option<PathBuf>,
     /// Let the sandbox listen on addresses that other machines reach. It gives tokens of any identity
     /// to whoever knows its password: never where real data is.
-    #[arg(long, env = "DIALOGPORTEN_SANDBOX_ALLOW_REMOTE")]
+    #[arg(long, env = "DIALOGPORTEN_SANDBOX_ALLOW_REMOTE", value_parser = BoolishValueParser::new())]
     pub sandbox_allow_remote: bool,
     /// User name and password of the sandbox's token generator. On a loopback address any will do.
     #[arg(
@@ -113,7 +124,8 @@ pub struct SandboxSettings {
 /// Settings of logs.
 #[derive(Clone, Debug, Args)]
 pub struct LogSettings {
-    /// What is logged: a level (error, warn, info, debug, trace), or levels by part of the program.
+    /// What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`), or levels by part of the
+    /// program.
     #[arg(long, env = "DIALOGPORTEN_LOG", value_name = "FILTER", default_value = "info,sqlx=warn")]
     pub log: String,
     /// Form of log lines.
@@ -136,13 +148,14 @@ pub struct TokenSettings {
     /// Whose token.
     #[arg(value_enum)]
     pub kind: TokenFor,
-    /// Parameters of the token generator, such as pid=08844397713, orgNo=991825827, scopes=…, ttl=60.
+    /// Parameters of the token generator, such as `pid=08844397713`, `orgNo=991825827`, `scopes=…`,
+    /// `ttl=60`.
     #[arg(value_name = "NAME=VALUE")]
     pub parameters: Vec<String>,
     /// The database in which the running sandbox keeps its keys.
     #[command(flatten)]
     pub database: DatabaseSettings,
-    /// Base URL of the sandbox, for tokens of env=none.
+    /// Base URL of the sandbox, for tokens of `env=none`.
     #[arg(
         long,
         env = "DIALOGPORTEN_PUBLIC_URL",
@@ -165,11 +178,27 @@ pub enum TokenFor {
     Email,
 }
 
+/// Settings of `health`.
+#[derive(Debug, Args)]
+pub struct HealthSettings {
+    /// Address and port that the service listens on; of an address that stands for all, this machine.
+    #[arg(long, env = "DIALOGPORTEN_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:7214")]
+    pub listen: SocketAddr,
+}
+
 /// Settings of `openapi`.
 #[derive(Debug, Args)]
 pub struct OpenapiSettings {
     /// Directory to write to.
     #[arg(long, value_name = "DIRECTORY", default_value = "openapi")]
+    pub out: PathBuf,
+}
+
+/// Settings of `docs`.
+#[derive(Debug, Args)]
+pub struct DocsSettings {
+    /// Directory to write to.
+    #[arg(long, value_name = "DIRECTORY", default_value = "docs")]
     pub out: PathBuf,
 }
 
@@ -201,43 +230,98 @@ impl DatabaseSettings {
 /// The reference of all settings, in Markdown, made of the declarations above.
 #[must_use]
 pub fn reference() -> String {
-    use std::fmt::Write;
-
-    let mut out = String::from(
-        "# Settings\n\nMade by `dialogporten settings`. Each setting is an option of the command line and, \
-         where a name is given, a variable of the environment; the command line wins.\n",
-    );
-    let mut root = <CommandLine as clap::CommandFactory>::command();
+    let mut root = CommandLine::command();
     root.build();
-    for command in root.get_subcommands().filter(|command| command.get_name() != "help") {
-        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-        let _ = write!(out, "\n## `dialogporten {}`\n\n{about}\n", command.get_name());
-        let settings: Vec<_> = command.get_arguments().filter(|a| a.get_id() != "help").collect();
-        if settings.is_empty() {
+    let commands: Vec<_> = root.get_subcommands().filter(|command| command.get_name() != "help").collect();
+    let mut lines = vec![
+        "# Settings\n".to_owned(),
+        "<!-- Made by `dialogporten docs`; change src/config.rs, not this file. -->\n".to_owned(),
+        "Each setting is an option of the command line and, where a variable is named, can be given in the \
+         environment instead; the command line wins. A setting without a value, such as `--sandbox`, is \
+         `true` or `false` in the environment.\n"
+            .to_owned(),
+        "| command | what it does |\n| --- | --- |".to_owned(),
+    ];
+    for command in &commands {
+        let about = command.get_about().map(sentence).unwrap_or_default();
+        lines.push(format!("| `dialogporten {}` | {about} |", command.get_name()));
+    }
+    let mut described: Vec<Setting> = Vec::new();
+    for command in commands {
+        let settings = command.get_arguments().filter(|argument| argument.get_id() != "help");
+        let settings = settings.map(|argument| (argument.get_help_heading(), Setting::of(argument)));
+        let (repeated, new): (Vec<_>, Vec<_>) =
+            settings.partition(|(_, setting)| described.contains(setting));
+        if repeated.is_empty() && new.is_empty() {
             continue;
         }
-        out.push_str("\n| option | environment | default | meaning |\n| --- | --- | --- | --- |\n");
-        for setting in settings {
-            let values = setting.get_value_names().unwrap_or_default();
-            let value = values.first().filter(|_| setting.get_action().takes_values());
-            let name = match (setting.get_long(), value) {
-                (Some(long), Some(value)) => format!("--{long} {value}"),
-                (Some(long), None) => format!("--{long}"),
-                (None, value) => value.map_or_else(String::new, ToString::to_string),
-            };
-            let env = setting.get_env().map(|env| format!("`{}`", env.to_string_lossy())).unwrap_or_default();
-            let defaults: Vec<_> = setting
-                .get_default_values()
-                .iter()
-                .map(|value| format!("`{}`", value.to_string_lossy()))
-                .collect();
-            let help =
-                setting.get_long_help().or(setting.get_help()).map(ToString::to_string).unwrap_or_default();
-            let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
-            let defaults =
-                if setting.get_action().takes_values() { defaults.join(" ") } else { String::new() };
-            let _ = writeln!(out, "| `{name}` | {env} | {defaults} | {help} |");
+        lines.push(format!("\n## `dialogporten {}`", command.get_name()));
+        for under_one_heading in new.chunk_by(|one, next| one.0 == next.0) {
+            if let Some(heading) = under_one_heading[0].0 {
+                lines.push(format!("\n### {heading}"));
+            }
+            lines
+                .push("\n| option | environment | default | meaning |\n| --- | --- | --- | --- |".to_owned());
+            for (_, Setting { name, value, variable, default, meaning }) in under_one_heading {
+                lines.push(format!("| `{name}{value}` | {variable} | {default} | {meaning} |"));
+            }
         }
+        if !repeated.is_empty() {
+            let names: Vec<_> = repeated.iter().map(|(_, setting)| format!("`{}`", setting.name)).collect();
+            lines.push(format!("\nAs above: {}.", names.join(", ")));
+        }
+        described.extend(new.into_iter().map(|(_, setting)| setting));
     }
-    out
+    lines.join("\n") + "\n"
+}
+
+/// A row of the reference.
+#[derive(PartialEq)]
+struct Setting {
+    name: String,
+    /// The name of its value, with a space before it; empty where it takes none.
+    value: String,
+    variable: String,
+    default: String,
+    meaning: String,
+}
+
+impl Setting {
+    fn of(argument: &clap::Arg) -> Self {
+        let takes_value = argument.get_action().takes_values();
+        let code = |text: &std::ffi::OsStr| format!("`{}`", text.to_string_lossy());
+        let value = argument.get_value_names().and_then(<[_]>::first).map(ToString::to_string);
+        let (name, value) = match (argument.get_long(), value.filter(|_| takes_value)) {
+            (Some(long), Some(value)) => (format!("--{long}"), format!(" {value}")),
+            (Some(long), None) => (format!("--{long}"), String::new()),
+            (None, value) => (value.unwrap_or_default(), String::new()),
+        };
+        let help = argument.get_long_help().or(argument.get_help()).map(sentence).unwrap_or_default();
+        let choices = argument.get_possible_values();
+        let choices = choices.iter().filter(|_| takes_value).map(|choice| {
+            let help = choice.get_help().map(sentence).unwrap_or_default();
+            format!("`{}`: {help}", choice.get_name())
+        });
+        let meaning = std::iter::once(help).chain(choices).collect::<Vec<_>>().join(" ");
+        let defaults = argument.get_default_values().iter().filter(|_| takes_value);
+        let default = defaults.map(|value| code(value)).collect();
+        let variable = argument.get_env().map(code).unwrap_or_default();
+        Self { name, value, variable, default, meaning }
+    }
+}
+
+/// On one line, with the full stop that clap takes away.
+fn sentence(text: &clap::builder::StyledStr) -> String {
+    let text = text.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    if text.ends_with('.') { text } else { text + "." }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        CommandLine::command().debug_assert();
+    }
 }

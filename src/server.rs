@@ -9,17 +9,21 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode};
+use axum::Router;
+use axum::http::{HeaderValue, Request, StatusCode};
 use axum::middleware::{from_fn, map_response};
 use axum::response::{IntoResponse, Response};
-use axum::serve::ListenerExt;
-use axum::{Router, ServiceExt};
-use sqlx::postgres::PgConnectOptions;
-use tokio::net::TcpListener;
-use tokio::sync::watch;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use sqlx::Connection;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::Layer;
-use tower::util::MapRequestLayer;
+use tower::util::{MapRequest, MapRequestLayer};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
@@ -30,8 +34,8 @@ use crate::altinn::PlatformFailure;
 use crate::api::http::context;
 use crate::api::http::problem::Problem;
 use crate::api::public::Readiness;
-use crate::api::{self, Api, ApiState};
-use crate::app::{App, Pseudonyms};
+use crate::api::{self, Api, ApiState, Maintenance};
+use crate::app::{App, Pseudonyms, Turns};
 use crate::clock::Clock;
 use crate::config::{DatabaseSettings, Mode, ServeSettings};
 use crate::sandbox::catalogue::{Catalogue, CatalogueError};
@@ -40,6 +44,14 @@ use crate::sandbox::issuers::{Environment, sandbox_issuers};
 use crate::sandbox::keys::{SandboxKeys, SandboxKeysFailure};
 use crate::sandbox::postgres::{EmbeddedFailure, EmbeddedOptions, EmbeddedPostgres};
 use crate::store::Store;
+use crate::timestamp::Timestamp;
+
+/// Most connections at a time; more wait to be accepted.
+const MOST_CONNECTIONS: usize = 10_000;
+
+/// How long a connection may take to send the head of a request, and stay without one. Longer than
+/// load balancers keep unused connections, so that they and not we close them.
+const HEADER_PATIENCE: Duration = Duration::from_secs(75);
 
 /// Why the service did not start.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +62,9 @@ pub enum StartFailure {
     /// The sandbox's own PostgreSQL did not start.
     #[error(transparent)]
     Postgres(#[from] EmbeddedFailure),
+    /// The database cannot be reached.
+    #[error("the database cannot be reached: {0}")]
+    Database(#[source] sqlx::Error),
     /// The database did not answer, or has a schema that is not ours.
     #[error("the database schema could not be brought up to date: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -98,6 +113,7 @@ impl Database {
                 (embedded.connect_options(), Some(embedded))
             }
         };
+        reach(&options).await?;
         let store = Store::open(options, settings.database_connections);
         store.migrate().await?;
         Ok(Self { store, embedded })
@@ -114,6 +130,17 @@ impl Database {
     }
 }
 
+/// Tells why the database cannot be reached, where a pool would only say that it waited in vain.
+async fn reach(options: &PgConnectOptions) -> Result<(), StartFailure> {
+    match PgConnection::connect_with(options).await {
+        Ok(connection) => {
+            let _ = connection.close().await;
+            Ok(())
+        }
+        Err(source) => Err(StartFailure::Database(source)),
+    }
+}
+
 /// Reads the URL of a database.
 ///
 /// # Errors
@@ -124,6 +151,28 @@ pub fn connect_options(url: &str) -> Result<PgConnectOptions, StartFailure> {
         .map_err(|_| StartFailure::Setting("DATABASE_URL is not a PostgreSQL URL.".into()))
 }
 
+/// Whether these settings can be started with. To be asked before the database is touched.
+///
+/// # Errors
+/// When a setting is missing or wrong.
+pub fn check(settings: &ServeSettings) -> Result<(), StartFailure> {
+    if settings.mode() == Mode::Production {
+        return Err(StartFailure::Setting(
+            "DATABASE_URL is set, but this version has no clients of the national platform yet: tokens and \
+             decisions can only come from the sandbox. Start with --sandbox (or DIALOGPORTEN_SANDBOX=true)."
+                .into(),
+        ));
+    }
+    if !settings.listen.ip().is_loopback() && !settings.sandbox.sandbox_allow_remote {
+        return Err(StartFailure::Setting(format!(
+            "The sandbox gives tokens of any identity, so it listens on loopback addresses only; {} is none. \
+             To do it all the same: --sandbox-allow-remote (or DIALOGPORTEN_SANDBOX_ALLOW_REMOTE=true).",
+            settings.listen
+        )));
+    }
+    Ok(())
+}
+
 /// A running service.
 pub struct Server {
     /// Where it listens.
@@ -132,7 +181,7 @@ pub struct Server {
     pub public_url: String,
     readiness: Readiness,
     stop: watch::Sender<bool>,
-    serving: tokio::task::JoinHandle<std::io::Result<()>>,
+    serving: tokio::task::JoinHandle<()>,
 }
 
 impl Server {
@@ -141,20 +190,7 @@ impl Server {
     /// # Errors
     /// When a setting is missing or wrong, or something that is needed cannot be had.
     pub async fn start(settings: &ServeSettings, store: Store, clock: Clock) -> Result<Self, StartFailure> {
-        if settings.mode() == Mode::Production {
-            return Err(StartFailure::Setting(
-                "DATABASE_URL is set, but this version has no clients of the national platform yet: tokens and \
-                 decisions can only come from the sandbox. Start with --sandbox (or DIALOGPORTEN_SANDBOX=true)."
-                    .into(),
-            ));
-        }
-        if !settings.listen.ip().is_loopback() && !settings.sandbox.sandbox_allow_remote {
-            return Err(StartFailure::Setting(format!(
-                "The sandbox gives tokens of any identity, so it listens on loopback addresses only; {} is none. \
-                 To do it all the same: --sandbox-allow-remote (or DIALOGPORTEN_SANDBOX_ALLOW_REMOTE=true).",
-                settings.listen
-            )));
-        }
+        check(settings)?;
         let listener = TcpListener::bind(settings.listen)
             .await
             .map_err(|source| StartFailure::Listen { address: settings.listen, source })?;
@@ -171,15 +207,18 @@ impl Server {
         let issuers = sandbox_issuers(&keys, environment, &public_url)
             .map_err(|fault| StartFailure::Setting(fault.to_string()))?;
         let readiness = Readiness::default();
+        let maintenance = maintenance(settings)?;
         let api = Arc::new(Api {
             app: App {
                 store,
                 access: Access::load(crate::sandbox::platform::platform(catalogue)).await?,
                 clock: clock.clone(),
                 dialog_tokens: DialogTokenSigner::new(keys.dialog_token.clone(), Vec::new(), &public_url),
+                turns: Turns::default(),
                 pseudonyms: Pseudonyms::new(&keys.pseudonym_secret),
             },
             tokens: TokenVerifier::new(issuers),
+            maintenance,
             readiness: readiness.clone(),
         });
         let sandbox = crate::sandbox::http::router(Arc::new(SandboxHttp {
@@ -189,22 +228,15 @@ impl Server {
             users: credentials(&settings.sandbox.sandbox_credentials),
             accept_any_credentials: address.ip().is_loopback(),
         }));
-        let router = router(&api, clock, Duration::from_secs(settings.request_timeout), Some(sandbox));
+        let timeout = Duration::from_secs(settings.request_timeout);
+        let router = router(&api, &public_url, clock, timeout, Some(sandbox));
 
-        let (stop, mut stopped) = watch::channel(false);
-        let listener = listener.tap_io(|connection| {
-            if let Err(error) = connection.set_nodelay(true) {
-                tracing::debug!(%error, "a connection keeps Nagle's algorithm");
-            }
-        });
-        let service = MapRequestLayer::new(context::normalize).layer(router);
-        let serving = tokio::spawn(async move {
-            axum::serve(listener, ServiceExt::<Request>::into_make_service(service))
-                .with_graceful_shutdown(async move {
-                    let _ = stopped.wait_for(|stopped| *stopped).await;
-                })
-                .await
-        });
+        let (stop, stopped) = watch::channel(false);
+        let service = MapRequestLayer::new(
+            context::normalize::<Incoming> as fn(Request<Incoming>) -> Request<Incoming>,
+        )
+        .layer(router);
+        let serving = tokio::spawn(serve(listener, service, stopped));
         Ok(Self { address, public_url, readiness, stop, serving })
     }
 
@@ -229,11 +261,76 @@ impl Server {
     }
 }
 
+type Service = MapRequest<Router, fn(Request<Incoming>) -> Request<Incoming>>;
+
+/// Answers connections until told to stop; then lets those come to their end that have begun a
+/// request. A connection on which no request arrives in time is closed.
+async fn serve(listener: TcpListener, service: Service, mut stopped: watch::Receiver<bool>) {
+    let graceful = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    loop {
+        let accepted = tokio::select! {
+            _ = stopped.wait_for(|stopped| *stopped) => break,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        let Some((connection, place)) = accepted else {
+            // Out of file descriptors, say: others have to end first.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_PATIENCE)
+            .serve_connection(TokioIo::new(connection), TowerToHyperService::new(service.clone()));
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection failed");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    graceful.shutdown().await;
+}
+
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((connection, _)) => {
+            if let Err(error) = connection.set_nodelay(true) {
+                tracing::debug!(%error, "a connection keeps Nagle's algorithm");
+            }
+            Some((connection, place))
+        }
+        Err(error) => {
+            tracing::warn!(%error, "a connection was not accepted");
+            None
+        }
+    }
+}
+
 fn catalogue(file: Option<&Path>) -> Result<Catalogue, CatalogueError> {
     match file {
         Some(file) => Catalogue::load(file),
         None => Catalogue::builtin(),
     }
+}
+
+fn maintenance(settings: &ServeSettings) -> Result<Option<Maintenance>, StartFailure> {
+    let retry_at = settings.maintenance_retry_at.as_deref().filter(|text| !text.is_empty());
+    let retry_at = retry_at.map(|text| {
+        Timestamp::parse(text).ok_or_else(|| {
+            StartFailure::Setting(
+                "DIALOGPORTEN_MAINTENANCE_RETRY_AT must be a timestamp, such as 2030-01-31T12:00:00Z.".into(),
+            )
+        })
+    });
+    let retry_at = retry_at.transpose()?;
+    Ok(settings.maintenance.then_some(Maintenance { retry_at }))
 }
 
 fn credentials(setting: &str) -> BTreeMap<String, String> {
@@ -244,17 +341,21 @@ fn credentials(setting: &str) -> BTreeMap<String, String> {
 }
 
 /// All routes, behind the layers that all requests pass.
-fn router(api: &ApiState, clock: Clock, timeout: Duration, sandbox: Option<Router>) -> Router {
+fn router(
+    api: &ApiState,
+    public_url: &str,
+    clock: Clock,
+    timeout: Duration,
+    sandbox: Option<Router>,
+) -> Router {
     let is_sandbox = sandbox.is_some();
     let routes = Router::new()
-        .merge(api::service_owner::router(api))
-        .merge(api::end_user::router(api))
-        .merge(api::public::router(api))
+        .merge(api::router(api, public_url))
+        .merge(sandbox.unwrap_or_default().with_state(()))
         .route_layer(from_fn(context::remember_route))
         .fallback(context::not_found)
         .method_not_allowed_fallback(context::method_not_allowed)
-        .with_state(ApiState::clone(api))
-        .merge(sandbox.unwrap_or_default());
+        .with_state(ApiState::clone(api));
     routes
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, timeout))
         .layer(CatchPanicLayer::custom(panicked))
@@ -267,6 +368,7 @@ fn router(api: &ApiState, clock: Clock, timeout: Duration, sandbox: Option<Route
         }))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands the panic over")]
 fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
     let text = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
     tracing::error!(panic = text.unwrap_or("unknown"), "a request panicked");

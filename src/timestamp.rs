@@ -139,7 +139,7 @@ fn clock_time(text: &str) -> Option<(u32, u32, u32, u32)> {
     let nanosecond = match fraction {
         None => 0,
         Some(f) if f.is_empty() || f.len() > 16 || !f.bytes().all(|b| b.is_ascii_digit()) => return None,
-        Some(f) => format!("{:0<7.7}", f).parse::<u32>().ok()? * 100,
+        Some(f) => format!("{f:0<7.7}").parse::<u32>().ok()? * 100,
     };
     let second = digits(second, 2)?;
     (second < 60).then_some((digits(hour, 2)?, digits(minute, 2)?, second, nanosecond))

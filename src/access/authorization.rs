@@ -18,6 +18,9 @@ use crate::dialog::validate::Writer;
 /// Authentication level that a resource demands whose policy says nothing.
 const DEFAULT_LEVEL: u8 = 3;
 
+/// How the storage of apps labels the dialog of an instance.
+const STORAGE_PREFIX: &str = "urn:altinn:integration:storage:";
+
 /// The attribute of a resource as a whole.
 const MAIN: &str = "main";
 
@@ -28,6 +31,7 @@ pub struct Access {
 }
 
 /// The resource registry's answers, indexed.
+#[expect(clippy::struct_field_names, reason = "each field says by what")]
 #[derive(Default)]
 struct Resources {
     by_id: HashMap<String, ServiceResource>,
@@ -96,13 +100,9 @@ impl Access {
         }
         let resources = self.resources.load();
         let owned = Self::owned(&resources, caller);
-        // The code comes from the registry: what a token says of itself counts only where the
-        // registry does not know the organisation.
-        let code = owned
-            .first()
-            .and_then(|id| resources.by_id.get(id))
-            .map(|resource| resource.owner_code.clone())
-            .or_else(|| caller.organization_code.as_deref().map(str::to_lowercase));
+        // The code comes from the registry, never from what a token says of itself.
+        let code =
+            owned.first().and_then(|id| resources.by_id.get(id)).map(|resource| resource.owner_code.clone());
         DialogScope::of_service_owner(code, owned.iter().map(String::as_str))
     }
 
@@ -179,7 +179,7 @@ impl Access {
         let granted: BTreeSet<ActionAttribute> =
             questions.into_iter().zip(answers).filter(|(_, permit)| *permit).map(|(q, _)| q).collect();
         let on_list = !granted.iter().any(|grant| grant.attribute == MAIN) && {
-            self.is_listed(caller, dialog, &subject.instance).await?
+            self.is_listed(caller, dialog, &instance_references(dialog, service_owner_labels)).await?
         };
         Ok(DialogAuthorization {
             granted,
@@ -190,11 +190,23 @@ impl Access {
     }
 
     /// Whether the dialog is among those that the user may list.
+    ///
+    /// # Errors
+    /// When the platform does not answer.
+    pub async fn may_list(
+        &self,
+        caller: &Caller,
+        dialog: &Dialog,
+        service_owner_labels: &[String],
+    ) -> Result<bool, PlatformFailure> {
+        self.is_listed(caller, dialog, &instance_references(dialog, service_owner_labels)).await
+    }
+
     async fn is_listed(
         &self,
         caller: &Caller,
         dialog: &Dialog,
-        instance: &str,
+        references: &[String],
     ) -> Result<bool, PlatformFailure> {
         let parties = self.parties(caller, std::slice::from_ref(&dialog.party)).await?;
         let resources = self.resources.load();
@@ -203,7 +215,7 @@ impl Access {
                 || party
                     .instances
                     .iter()
-                    .any(|i| i.resource == dialog.service_resource && i.reference == instance)
+                    .any(|i| i.resource == dialog.service_resource && references.contains(&i.reference))
         }))
     }
 
@@ -247,9 +259,17 @@ impl Access {
                 }
             }
             for instance in party.instances.iter().filter(|instance| is_wanted(&instance.resource)) {
-                let id = instance.reference.strip_prefix("urn:altinn:dialog-id:");
-                if let Some(id) = id.and_then(|id| uuid::Uuid::try_parse(id).ok()) {
-                    scope.allow_dialog(id, &party.party, &instance.resource);
+                let reference = instance.reference.as_str();
+                if let Some(id) = reference.strip_prefix("urn:altinn:dialog-id:") {
+                    if let Ok(id) = uuid::Uuid::try_parse(id) {
+                        scope.allow_dialog(id, &party.party, &instance.resource);
+                    }
+                    continue;
+                }
+                scope.allow_label(reference, &party.party, &instance.resource);
+                if let Some(rest) = reference.strip_prefix("urn:altinn:instance-id:") {
+                    let label = format!("{STORAGE_PREFIX}{rest}");
+                    scope.allow_label(&label, &party.party, &instance.resource);
                 }
             }
         }
@@ -315,9 +335,7 @@ pub fn instance_reference(dialog: &Dialog, service_owner_labels: &[String]) -> S
     let app = service_owner_labels
         .iter()
         .filter_map(|label| {
-            label
-                .strip_prefix("urn:altinn:instance-id:")
-                .or_else(|| label.strip_prefix("urn:altinn:integration:storage:"))
+            label.strip_prefix("urn:altinn:instance-id:").or_else(|| label.strip_prefix(STORAGE_PREFIX))
         })
         .filter(|rest| is_app(rest))
         .max()
@@ -329,6 +347,18 @@ pub fn instance_reference(dialog: &Dialog, service_owner_labels: &[String]) -> S
         service_owner_labels.iter().filter(is_one).max().cloned()
     };
     app.or_else(correspondence).unwrap_or_else(|| format!("urn:altinn:dialog-id:{}", dialog.id))
+}
+
+/// Every reference that an instance behind the dialog is given by.
+fn instance_references(dialog: &Dialog, service_owner_labels: &[String]) -> Vec<String> {
+    let mut references = vec![format!("urn:altinn:dialog-id:{}", dialog.id)];
+    for label in service_owner_labels {
+        match label.strip_prefix(STORAGE_PREFIX) {
+            Some(rest) => references.push(format!("urn:altinn:instance-id:{rest}")),
+            None => references.push(label.clone()),
+        }
+    }
+    references
 }
 
 /// What a user may do with a dialog.

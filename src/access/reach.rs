@@ -39,6 +39,7 @@ pub struct SearchScope {
     party_keys: Vec<i64>,
     resource_keys: Vec<i64>,
     dialogs: Vec<(Uuid, i64, i64)>,
+    labels: Vec<(String, i64, i64)>,
 }
 
 impl SearchScope {
@@ -53,15 +54,25 @@ impl SearchScope {
         self.dialogs.push((id, key_of(party.as_str()), key_of(resource)));
     }
 
+    /// Adds the dialogs that a service owner has labelled so, of `party` and on this resource.
+    pub(super) fn allow_label(&mut self, label: &str, party: &PartyUrn, resource: &str) {
+        self.labels.push((label.to_owned(), key_of(party.as_str()), key_of(resource)));
+    }
+
     /// Whether nothing can be found.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.party_keys.is_empty() && self.dialogs.is_empty()
+        self.party_keys.is_empty() && self.dialogs.is_empty() && self.labels.is_empty()
     }
 
     /// Keys of the pairs, as two columns.
     pub(crate) fn pairs(&self) -> (&[i64], &[i64]) {
         (&self.party_keys, &self.resource_keys)
+    }
+
+    /// Labels of single dialogs with the keys they must have.
+    pub(crate) fn labels(&self) -> &[(String, i64, i64)] {
+        &self.labels
     }
 
     /// Ids of the single dialogs with the keys they must have.

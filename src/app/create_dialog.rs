@@ -7,10 +7,11 @@ use crate::access::Access;
 use crate::access::caller::Caller;
 use crate::dialog::create::{self, ResourceFacts};
 use crate::dialog::refusal::Refusal;
+use crate::dialog::repetition::{IdempotencyKey, Kept, Outcome};
 use crate::dialog::validate::PartKind;
 use crate::dialog::write::{ClaimedPart, Outside};
 use crate::json::{Failures, Json};
-use crate::store::StoreFailure;
+use crate::store::{KEY_IN_USE, StoreFailure};
 
 /// A dialog that was created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,12 @@ pub struct Created {
     pub id: Uuid,
     /// Its revision.
     pub revision: Uuid,
+}
+
+impl From<Outcome> for Created {
+    fn from(outcome: Outcome) -> Self {
+        Self { id: outcome.created.unwrap_or_default(), revision: outcome.revision.unwrap_or_default() }
+    }
 }
 
 impl App {
@@ -31,7 +38,11 @@ impl App {
         caller: &Caller,
         body: &Json,
         silent: bool,
+        key: Option<&IdempotencyKey>,
     ) -> Result<Created, Failure> {
+        if let Some(outcome) = self.repeated(key).await? {
+            return Ok(outcome.into());
+        }
         let now = self.clock.now();
         let mut ids = self.clock.ids(now);
         let draft = create::read(body, silent, Access::writer(caller), now, &mut ids)?;
@@ -43,22 +54,31 @@ impl App {
             unowned: self.access.unowned(caller, draft.referenced_resources()),
             names: self.access.names(draft.actor_ids()).await?,
         };
-        let creation = draft.decide(resource, &outside, &mut ids)?;
+        let mut creation = draft.decide(resource, &outside, &mut ids)?;
 
         let created = Created { id: creation.dialog.id, revision: creation.dialog.revision };
+        let outcome = Outcome { revision: Some(created.revision), created: Some(created.id) };
+        creation.kept = key.map(|key| Kept { key: key.clone(), outcome });
         let org = creation.dialog.org.clone();
-        let key = creation.dialog.idempotent_key.clone();
+        let dialog_key = creation.dialog.idempotent_key.clone();
         let claims = creation.claims.clone();
         match self.store.create(creation).await {
             Ok(()) => Ok(created),
-            // Which of the two rows of a dialog is stored first is up to PostgreSQL.
-            Err(StoreFailure::Taken { constraint, .. })
-                if constraint == "dialog_pkey" || constraint == "dialog_document_pkey" =>
-            {
-                Err(Refusal::DialogIdTaken(created.id).into())
+            Err(StoreFailure::Taken { constraint, .. }) if constraint == "dialog_pkey" => {
+                match self.repeated(key).await? {
+                    Some(outcome) => Ok(outcome.into()),
+                    None => Err(Refusal::DialogIdTaken(created.id).into()),
+                }
+            }
+            Err(StoreFailure::Taken { constraint, .. }) if constraint == KEY_IN_USE => {
+                let outcome = self.repeated(key).await?;
+                Ok(outcome.ok_or(Refusal::Contended)?.into())
             }
             Err(StoreFailure::Taken { constraint, .. }) if constraint == "dialog_idempotent_key" => {
-                let key = key.unwrap_or_default();
+                if let Some(outcome) = self.repeated(key).await? {
+                    return Ok(outcome.into());
+                }
+                let key = dialog_key.unwrap_or_default();
                 let dialog = self.store.dialog_with_key(&org, &key).await?;
                 let holder = dialog.map_or_else(String::new, |id| format!(" by the dialog {id}"));
                 let text = format!("The idempotency key {key} is taken{holder}.");
@@ -72,8 +92,8 @@ impl App {
 /// An id of a part that is in use, as a refusal.
 pub(super) fn taken_part(failure: StoreFailure, claims: &[ClaimedPart]) -> Failure {
     let StoreFailure::Taken { constraint, detail } = &failure else { return failure.into() };
-    // PostgreSQL says: Key (id)=(0192f0c5-…) already exists.
-    let id = detail.split(['(', ')']).find_map(|word| Uuid::try_parse(word).ok());
+    // PostgreSQL says: Key (id, kind)=(0192f0c5-…, 1) already exists.
+    let id = detail.split(['(', ')', ',']).find_map(|word| Uuid::try_parse(word).ok());
     let kind = match constraint.as_str() {
         "transmission_pkey" => PartKind::Transmission,
         "activity_pkey" => PartKind::Activity,

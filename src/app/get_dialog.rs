@@ -78,7 +78,7 @@ impl App {
             permitted: &permitted,
         };
         let token = self.dialog_tokens.sign(&facts, now, ids.revision());
-        let shades = Shades { pseudonyms: &self.pseudonyms, languages, now };
+        let shades = Shades { pseudonyms: &self.pseudonyms, dialog: id, languages, now };
         let eyes = Eyes {
             user: Some(caller.user.as_str()),
             authorization: Some(&authorization),

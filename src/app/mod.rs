@@ -1,10 +1,14 @@
 //! What the product does: one file per use case, shared by REST and GraphQL.
 
+mod children;
 mod create_dialog;
 mod get_dialog;
+mod labels;
 mod languages;
 mod pseudonyms;
+mod repetition;
 mod search_dialogs;
+mod turns;
 mod update_dialog;
 mod view;
 
@@ -16,11 +20,13 @@ use crate::dialog::refusal::Refusal;
 use crate::store::{Store, StoreFailure};
 
 pub use create_dialog::Created;
+pub use labels::LabelCommand;
 pub use languages::Languages;
 pub use pseudonyms::Pseudonyms;
 pub use search_dialogs::{DialogPage, DialogSearch};
-pub use update_dialog::NewState;
-pub use view::{DialogListView, DialogView};
+pub use turns::Turns;
+pub use update_dialog::{Changed, Command, NewState, Request};
+pub use view::{ActivityView, DialogListView, DialogView, ServiceOwnerLabelView, TransmissionView};
 
 /// The use cases, and what they need.
 pub struct App {
@@ -32,6 +38,8 @@ pub struct App {
     pub clock: Clock,
     /// Signs what end users show to service owners.
     pub dialog_tokens: DialogTokenSigner,
+    /// Queues of writers that get in each other's way.
+    pub turns: Turns,
     /// Hides who somebody is from other end users.
     pub pseudonyms: Pseudonyms,
 }

@@ -2,6 +2,8 @@
 
 use aws_lc_rs::hmac;
 
+use uuid::Uuid;
+
 use crate::dialog::party::{PartyKind, PartyUrn};
 use crate::timestamp::Timestamp;
 
@@ -20,17 +22,19 @@ impl Pseudonyms {
     }
 
     /// What other end users see of `id`: persons as `urn:altinn:person:identifier-ephemeral:` and
-    /// ten hexadecimal digits, e-mail and user-name users too; all others as they are.
+    /// ten hexadecimal digits, e-mail and user-name users too; all others as they are. In another
+    /// dialog the same person has another pseudonym.
     #[must_use]
-    pub fn of(&self, id: &str, now: Timestamp) -> String {
+    pub fn of(&self, id: &str, dialog: Uuid, now: Timestamp) -> String {
         let kind = PartyUrn::parse(id).map(|party| party.kind());
         if matches!(kind, Some(PartyKind::Organization | PartyKind::SystemUser | PartyKind::Feide)) {
             return id.to_owned();
         }
         let day = now.unix_seconds().div_euclid(86_400);
-        let tag = hmac::sign(&self.key, format!("{day}:{id}").as_bytes());
-        let digits: String = tag.as_ref()[..5].iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{PREFIX}{digits}")
+        let tag = hmac::sign(&self.key, format!("{day}:{dialog}:{id}").as_bytes());
+        let mut first = [0; 8];
+        first[3..].copy_from_slice(&tag.as_ref()[..5]);
+        format!("{PREFIX}{:010x}", u64::from_be_bytes(first))
     }
 }
 
@@ -41,14 +45,16 @@ mod tests {
     #[test]
     fn people_are_hidden_and_organisations_are_not() {
         let now = Timestamp::parse("2026-01-01T12:00:00Z").unwrap();
+        let dialog = Uuid::nil();
         let person = "urn:altinn:person:identifier-no:08844397713";
         let (one, other) = (Pseudonyms::new(b"secret"), Pseudonyms::new(b"secret"));
-        assert_eq!(one.of(person, now), other.of(person, now));
-        assert!(one.of(person, now).strip_prefix(PREFIX).is_some_and(|rest| rest.len() == 10));
-        assert_ne!(one.of(person, now), one.of(person, now.plus_seconds(86_400)));
-        assert_ne!(one.of(person, now), Pseudonyms::new(b"other").of(person, now));
-        assert!(one.of("urn:altinn:person:idporten-email:a@b.no", now).starts_with(PREFIX));
+        assert_eq!(one.of(person, dialog, now), other.of(person, dialog, now));
+        assert!(one.of(person, dialog, now).strip_prefix(PREFIX).is_some_and(|rest| rest.len() == 10));
+        assert_ne!(one.of(person, dialog, now), one.of(person, dialog, now.plus_seconds(86_400)));
+        assert_ne!(one.of(person, dialog, now), one.of(person, Uuid::max(), now));
+        assert_ne!(one.of(person, dialog, now), Pseudonyms::new(b"other").of(person, dialog, now));
+        assert!(one.of("urn:altinn:person:idporten-email:a@b.no", dialog, now).starts_with(PREFIX));
         let organisation = "urn:altinn:organization:identifier-no:991825827";
-        assert_eq!(one.of(organisation, now), organisation);
+        assert_eq!(one.of(organisation, dialog, now), organisation);
     }
 }

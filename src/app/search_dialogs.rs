@@ -6,7 +6,9 @@ use super::view::{DialogListView, Eyes, Shades};
 use super::{App, Failure, Languages};
 use crate::access::caller::Caller;
 use crate::dialog::party::PartyUrn;
+use crate::dialog::refusal::Refusal;
 use crate::search::{Cursor, Filters, Page};
+use crate::store::StoreFailure;
 
 /// What is searched for.
 #[derive(Clone, Debug)]
@@ -51,13 +53,16 @@ impl App {
         if scope.is_empty() {
             return Ok(DialogPage { items: Vec::new(), has_next_page: false, continuation_token: sent });
         }
-        let listing = self.store.search(&scope, filters, page, now).await?;
+        let listing =
+            self.store.search(&scope, filters, page, now).await.map_err(|failure| match failure {
+                StoreFailure::TimedOut => {
+                    let text =
+                        "The search takes too long; ask for fewer parties or services, or a shorter time.";
+                    Failure::from(Refusal::unprocessable("Search", text))
+                }
+                failure => failure.into(),
+            })?;
         let last = listing.dialogs.last().map(|dialog| Cursor::of(&dialog.sort_keys(), &page.order));
-        let eyes = Eyes {
-            user: Some(caller.user.as_str()),
-            authorization: None,
-            shades: Some(Shades { pseudonyms: &self.pseudonyms, languages, now }),
-        };
         let mut levels: HashMap<String, u32> = HashMap::new();
         let items = listing
             .dialogs
@@ -66,6 +71,12 @@ impl App {
                 let resource = &listed.dialog.service_resource;
                 let level =
                     *levels.entry(resource.clone()).or_insert_with(|| self.access.minimum_level(resource));
+                let dialog = listed.dialog.id;
+                let eyes = Eyes {
+                    user: Some(caller.user.as_str()),
+                    authorization: None,
+                    shades: Some(Shades { pseudonyms: &self.pseudonyms, dialog, languages, now }),
+                };
                 eyes.listed(listed, caller.authentication_level >= level)
             })
             .collect();

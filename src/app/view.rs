@@ -1,5 +1,8 @@
 //! What a caller sees of a dialog. Masking, expiry and language are applied here and nowhere else.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use uuid::Uuid;
 
 use super::{Languages, Pseudonyms};
@@ -12,7 +15,7 @@ use crate::dialog::vocabulary::{
     ActorType, DialogActivityType, DialogGuiActionPriority, DialogStatus, DialogTransmissionType, HttpVerb,
     SystemLabel,
 };
-use crate::json::{UriReference, output_shape};
+use crate::json::{NullForServiceOwner, UriReference, output_shape};
 use crate::store::{DialogDetail, ListedDialog, SeenEntry};
 use crate::timestamp::Timestamp;
 
@@ -72,11 +75,11 @@ output_shape! {
         /// Whether something is still to be opened.
         has_unopened_content: bool,
         /// Its texts.
-        content: Option<ContentView>,
+        content: Option<ContentView> as NullForServiceOwner<ContentView>,
         /// Words that searches find.
         [service_owner] search_tags: Option<Vec<TagView>>,
         /// The service owner's side.
-        [service_owner] service_owner_context: Option<ServiceOwnerContextView>,
+        [service_owner] service_owner_context: Option<ServiceOwnerContextView> as ServiceOwnerContextView,
         /// Proves to the service owner who the user is and what the user may do; valid for ten minutes.
         [end_user] dialog_token: Option<String>,
         /// Transmissions that the service owner sent.
@@ -120,7 +123,7 @@ output_shape! {
     /// The texts of a dialog.
     pub struct ContentView {
         /// The headline.
-        title: Option<ContentValueView>,
+        title: Option<ContentValueView> as ContentValueView,
         /// Shown to users whose login is too weak.
         [service_owner] non_sensitive_title: Option<ContentValueView>,
         /// A short overview.
@@ -186,7 +189,7 @@ output_shape! {
         /// The part of the service, or another service, that the action is about.
         authorization_attribute: Option<String>,
         /// Whether the user may do it.
-        is_authorized: Option<bool>,
+        is_authorized: Option<bool> as NullForServiceOwner<bool>,
         /// Whether it deletes the dialog.
         is_delete_dialog_action: bool,
         /// How prominent it is.
@@ -210,7 +213,7 @@ output_shape! {
         /// The part of the service, or another service, that the action is about.
         authorization_attribute: Option<String>,
         /// Whether the user may do it.
-        is_authorized: Option<bool>,
+        is_authorized: Option<bool> as NullForServiceOwner<bool>,
         /// Name for systems.
         name: Option<String>,
         /// Where to do it.
@@ -230,7 +233,7 @@ output_shape! {
         /// The part of the service, or another service, that reading it needs access to.
         authorization_attribute: Option<String>,
         /// Whether the user may read all of it.
-        is_authorized: Option<bool>,
+        is_authorized: Option<bool> as NullForServiceOwner<bool>,
         /// A type of the service's own.
         extended_type: Option<UriReference>,
         /// A reference of the service's own.
@@ -244,7 +247,7 @@ output_shape! {
         /// Whether it has been opened.
         is_opened: bool,
         /// Its texts.
-        content: Option<TransmissionContentView>,
+        content: Option<TransmissionContentView> as TransmissionContentView,
         /// Documents.
         attachments: Vec<Attachment>,
         /// Links to go on.
@@ -270,7 +273,7 @@ output_shape! {
         /// Its id.
         id: Uuid,
         /// When it happened.
-        created_at: Timestamp,
+        created_at: Timestamp as Option<Timestamp>,
         /// A type of the service's own.
         extended_type: Option<UriReference>,
         /// What happened.
@@ -294,7 +297,7 @@ output_shape! {
         /// Who.
         seen_by: Actor,
         /// Whether the service owner opened it for the user.
-        is_via_service_owner: bool,
+        is_via_service_owner: bool as Option<bool>,
         /// Whether that was the caller.
         is_current_end_user: bool,
     }
@@ -306,7 +309,7 @@ output_shape! {
         /// Its id.
         id: Uuid,
         /// Changes at every change of the dialog.
-        [service_owner] revision: Option<Uuid>,
+        [service_owner] revision: Option<Uuid> as Uuid,
         /// Short code of the service owner.
         org: String,
         /// The service, as a URN.
@@ -370,7 +373,7 @@ output_shape! {
     /// The texts of a dialog in a list.
     pub struct ContentSummaryView {
         /// The headline.
-        title: Option<ContentValueView>,
+        title: Option<ContentValueView> as ContentValueView,
         /// A short overview.
         summary: Option<ContentValueView>,
         /// Shown instead of the service owner's name.
@@ -395,6 +398,8 @@ pub(super) struct Eyes<'a> {
 pub(super) struct Shades<'a> {
     /// Names for other people.
     pub pseudonyms: &'a Pseudonyms,
+    /// The dialog, in which these names hold.
+    pub dialog: Uuid,
     /// Wanted languages.
     pub languages: &'a Languages,
     /// Links past this time are expired.
@@ -415,7 +420,13 @@ impl Eyes<'_> {
 
     fn actor(&self, mut actor: Actor) -> Actor {
         if let (Some(shades), Some(id)) = (self.shades, &actor.actor_id) {
-            actor.actor_id = Some(shades.pseudonyms.of(id, shades.now));
+            let shown = shades.pseudonyms.of(id, shades.dialog, shades.now);
+            // The name of a user without an identity number is the id itself.
+            let tells = actor.actor_name.as_deref().is_some_and(|name| id.ends_with(&format!(":{name}")));
+            if tells && shown != *id {
+                actor.actor_name = None;
+            }
+            actor.actor_id = Some(shown);
         }
         actor
     }
@@ -509,7 +520,8 @@ impl Eyes<'_> {
         }
     }
 
-    fn transmission(&self, transmission: Transmission, is_opened: bool) -> TransmissionView {
+    /// `has_opening`: whether there is a `TransmissionOpened` activity for it.
+    pub fn transmission(&self, transmission: Transmission, has_opening: bool) -> TransmissionView {
         let body = transmission.body;
         let authorized =
             self.authorization.map(|a| a.may_read_transmission(body.authorization_attribute.as_deref()));
@@ -539,14 +551,14 @@ impl Eyes<'_> {
             related_transmission_id: transmission.related_transmission_id,
             r#type: transmission.r#type,
             sender: self.actor(body.sender),
-            is_opened,
+            is_opened: has_opening && !transmission.r#type.is_from_party(),
             content,
             attachments,
             navigational_actions,
         }
     }
 
-    fn activity(&self, activity: Activity) -> ActivityView {
+    pub fn activity(&self, activity: Activity) -> ActivityView {
         ActivityView {
             id: activity.id,
             created_at: activity.created_at,
@@ -561,10 +573,14 @@ impl Eyes<'_> {
     /// The newest entry of each user since `since`, in the order in which users first appeared.
     fn seen_since(&self, entries: &[SeenEntry], since: Timestamp) -> Vec<SeenView> {
         let mut newest: Vec<&SeenEntry> = Vec::new();
+        let mut places: HashMap<&str, usize> = HashMap::new();
         for entry in entries.iter().filter(|entry| entry.seen_at >= since) {
-            match newest.iter_mut().find(|other| other.user_id == entry.user_id) {
-                Some(other) => *other = entry,
-                None => newest.push(entry),
+            match places.entry(&entry.user_id) {
+                Entry::Occupied(place) => newest[*place.get()] = entry,
+                Entry::Vacant(place) => {
+                    place.insert(newest.len());
+                    newest.push(entry);
+                }
             }
         }
         newest.into_iter().map(|entry| self.seen(entry)).collect()
@@ -597,8 +613,8 @@ impl Eyes<'_> {
         let transmissions = transmissions
             .into_iter()
             .map(|t| {
-                let is_opened = !t.r#type.is_from_party() && opened.contains(&t.id);
-                self.transmission(t, is_opened)
+                let has_opening = opened.contains(&t.id);
+                self.transmission(t, has_opening)
             })
             .collect();
         DialogView {

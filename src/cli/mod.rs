@@ -1,5 +1,8 @@
 //! The commands.
 
+mod docs;
+mod health;
+mod openapi;
 mod serve;
 mod token;
 
@@ -18,7 +21,9 @@ pub async fn run(command_line: CommandLine) -> Result<ExitCode, Box<dyn std::err
         Some(Command::Serve(settings)) => serve::serve(&settings).await?,
         Some(Command::Migrate(settings)) => migrate(&settings).await?,
         Some(Command::Token(settings)) => println!("{}", token::token(&settings).await?),
-        Some(Command::Openapi(_settings)) => {}
+        Some(Command::Health(settings)) => health::health(settings.listen)?,
+        Some(Command::Openapi(settings)) => openapi::openapi(&settings.out)?,
+        Some(Command::Docs(settings)) => docs::docs(&settings.out)?,
         Some(Command::Settings) => print!("{}", config::reference()),
     }
     Ok(ExitCode::SUCCESS)

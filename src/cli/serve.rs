@@ -8,12 +8,13 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::clock::Clock;
 use crate::config::{Mode, ServeSettings};
-use crate::server::{Database, Server, StartFailure};
+use crate::server::{self, Database, Server, StartFailure};
 use crate::telemetry;
 
 /// Serves until the program is told to stop.
 pub async fn serve(settings: &ServeSettings) -> Result<(), StartFailure> {
     telemetry::start(&settings.log);
+    server::check(settings)?;
     let stop = stop_signal()?;
     let database = Database::open(&settings.database).await?;
     let server = match Server::start(settings, database.store.clone(), Clock::system()).await {

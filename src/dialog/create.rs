@@ -61,7 +61,7 @@ pub fn read(
             rules.check_id(id, &dto.member("id"));
             id
         }
-        None => rules.ids.next(),
+        None => rules.ids.next_id(),
     };
     let visible_from = visible_from(&input, &mut rules, &dto);
     let (created_at, updated_at) = creation_dates(&input, &mut rules, &dto);
@@ -287,10 +287,7 @@ impl Draft {
                 if !outside.unowned.is_empty() {
                     forbidden.push(write::unowned_text(&outside.unowned));
                 }
-                if resource.resource_type == CORRESPONDENCE_RESOURCE
-                    && !self.writer.is_correspondence
-                    && !self.writer.is_admin
-                {
+                if resource.resource_type == CORRESPONDENCE_RESOURCE && !self.writer.is_correspondence {
                     forbidden.push(format!("{urn} is reserved for Altinn Correspondence."));
                 }
                 self.dialog.org = resource.owner_code;
@@ -317,7 +314,6 @@ impl Draft {
         let known = Known::default();
         let depths = self.additions.depths(&known, &mut failures);
         self.additions.count_into(&mut self.dialog, &known, &mut failures);
-        self.additions.name_actors(outside, &mut failures);
         failures.into_result().map_err(Refusal::Unprocessable)?;
         if !forbidden.is_empty() {
             return Err(Refusal::Forbidden(forbidden));
@@ -325,6 +321,9 @@ impl Draft {
         if let Some(text) = self.additions.taken_keys(&known) {
             return Err(Refusal::IdempotentKeyTaken { text, dialog: None });
         }
+        let mut failures = Failures::new();
+        self.additions.name_actors(outside, &mut failures);
+        failures.into_result().map_err(Refusal::Unprocessable)?;
 
         if self.additions.is_sent_by_party() {
             self.dialog.system_labels = self.dialog.system_labels.with(SystemLabel::Sent);
@@ -346,6 +345,7 @@ impl Draft {
             claims: self.claims,
             events,
             now: self.now,
+            kept: None,
         })
     }
 }

@@ -18,6 +18,10 @@ pub enum Event {
     DialogCreated { id: Uuid },
     /// A dialog was changed.
     DialogUpdated { id: Uuid },
+    /// A dialog was deleted, or purged without having been deleted.
+    DialogDeleted { id: Uuid },
+    /// A deleted dialog was restored.
+    DialogRestored { id: Uuid },
     /// A user opened a dialog; the id is that of the seen-log entry.
     DialogSeen { id: Uuid },
     /// A transmission was added.

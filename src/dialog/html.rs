@@ -34,7 +34,8 @@ impl AllowList {
             return Err(format!("The HTML element {name} is not allowed."));
         }
         match (tag.kind, name, tag.attrs.as_slice()) {
-            (TagKind::EndTag, ..) => Ok(()),
+            (TagKind::EndTag, _, []) => Ok(()),
+            (TagKind::EndTag, ..) => Err(format!("The end of {name} must have no attributes.")),
             (TagKind::StartTag, "a", [href]) if &*href.name.local == "href" => {
                 let secure =
                     href.value.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"));
@@ -58,6 +59,11 @@ impl TokenSink for AllowList {
             Token::CommentToken(_) => Err("Comments are not allowed in HTML.".into()),
             Token::DoctypeToken(_) => Err("A document type is not allowed in HTML.".into()),
             Token::NullCharacterToken => Err("The character U+0000 is not allowed in HTML.".into()),
+            // What is cut off by the end of the text would swallow what follows it in a page.
+            Token::ParseError(error) if error.contains("EOF") => Err("A tag is not closed.".into()),
+            Token::ParseError(error) if error.contains("uplicate") => {
+                Err("An attribute occurs more than once.".into())
+            }
             Token::CharacterTokens(_) | Token::EOFToken | Token::ParseError(_) => Ok(()),
         };
         if let Err(text) = verdict {
@@ -107,6 +113,15 @@ mod tests {
             "<!DOCTYPE html>",
             "<svg/onload=alert(1)>",
             "</div>",
+            "<img src=x onerror=alert(1) ",
+            "<script src=\"https://x.no/a.js\" ",
+            "<svg",
+            "<a href=\"https://x.no",
+            "<a href='https://x.no>y",
+            "<!--",
+            "</p",
+            "<a href='https://x' href='javascript:x'>y</a>",
+            "</p onclick=x>",
             "<a href=https>x</a>",
             "<a href='æææææææææ'>x</a>",
         ] {

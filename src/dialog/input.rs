@@ -123,7 +123,7 @@ input_shape! {
         value: Vec<LocalizationInput>,
         /// How to read the text; `text/plain` when absent.
         media_type: Required<String>,
-        /// Ignored, so that an answer can be sent back.
+        /// Whether the user may follow it, where it is a link; ignored in requests.
         is_authorized: Option<bool>,
     }
 }
@@ -218,7 +218,7 @@ input_shape! {
         /// Whether it deletes the dialog.
         is_delete_dialog_action: bool,
         /// `GET`, `POST` or `DELETE`; `GET` when absent.
-        http_method: Required<HttpVerb>,
+        http_method: Required<HttpVerb> as Option<HttpVerb>,
         /// How prominent it is.
         priority: Required<DialogGuiActionPriority>,
         /// What it says, up to 255 characters.
@@ -305,6 +305,36 @@ input_shape! {
         content: Option<TransmissionContentInput>,
         /// Documents.
         attachments: Vec<TransmissionAttachmentInput>,
+        /// Links to go on.
+        navigational_actions: Vec<NavigationalActionInput>,
+    }
+}
+
+input_shape! {
+    /// The corrected state of a transmission. Members that are left out become empty.
+    pub struct CorrectTransmission {
+        /// Must be true, here or in the query: corrections are not told to anybody.
+        is_silent_update: bool,
+        /// Key of 3 to 36 characters, unique in the dialog.
+        idempotent_key: Option<String>,
+        /// When it was sent; stays when absent.
+        created_at: Option<Timestamp>,
+        /// The part of the service, or another service, that reading it needs access to.
+        authorization_attribute: Option<String>,
+        /// A type of the service's own.
+        extended_type: Option<UriReference>,
+        /// A reference of the service's own.
+        external_reference: Option<String>,
+        /// The transmission that this one answers.
+        related_transmission_id: Option<Uuid>,
+        /// What it is; decides whose it counts as.
+        r#type: Required<DialogTransmissionType>,
+        /// Who sent it.
+        sender: Required<ActorInput>,
+        /// Title and summary.
+        content: Option<TransmissionContentInput>,
+        /// Documents.
+        attachments: Vec<AttachmentInput>,
         /// Links to go on.
         navigational_actions: Vec<NavigationalActionInput>,
     }

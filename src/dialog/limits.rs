@@ -20,6 +20,8 @@ pub const SEARCH_TAG: std::ops::RangeInclusive<usize> = 3..=63;
 pub const SERVICE_OWNER_LABEL: std::ops::RangeInclusive<usize> = 3..=255;
 /// Most labels a service owner may put on one dialog.
 pub const SERVICE_OWNER_LABELS: usize = 20;
+/// Dialogs whose labels are changed by one request.
+pub const BULK_DIALOGS: std::ops::RangeInclusive<usize> = 1..=200;
 /// Values of `progress`.
 pub const PROGRESS: std::ops::RangeInclusive<i32> = 0..=100;
 /// Most GUI actions of priority primary, secondary and tertiary.
@@ -39,3 +41,85 @@ pub const CLOCK_TOLERANCE_SECONDS: i64 = 15;
 pub const PATCH_OPERATIONS: usize = 1_000;
 /// Largest request body, and largest result of a patch, in bytes.
 pub const BODY_BYTES: usize = 20_000_000;
+
+/// A limit, as documentation shows it.
+struct Limit {
+    what: &'static str,
+    least: i64,
+    most: i64,
+    unit: &'static str,
+}
+
+#[expect(clippy::cast_possible_wrap, reason = "all limits are small")]
+const fn at_most(what: &'static str, most: usize, unit: &'static str) -> Limit {
+    Limit { what, least: 0, most: most as i64, unit }
+}
+
+#[expect(clippy::cast_possible_wrap, reason = "all limits are small")]
+const fn within(what: &'static str, range: &std::ops::RangeInclusive<usize>, unit: &'static str) -> Limit {
+    Limit { what, least: *range.start() as i64, most: *range.end() as i64, unit }
+}
+
+const CHARACTERS: &str = "characters";
+
+const TABLE: &[Limit] = &[
+    at_most("ordinary text: names, references, titles, actions", TEXT, CHARACTERS),
+    at_most("link or URI", URI, CHARACTERS),
+    at_most("content: title, summary, sender name, and the non-sensitive ones", TEXT, CHARACTERS),
+    at_most("the same, for correspondence", CORRESPONDENCE_CONTENT, CHARACTERS),
+    at_most("content: additional info and front channel embeds", LONG_CONTENT, CHARACTERS),
+    at_most("content: extended status", EXTENDED_STATUS_CONTENT, CHARACTERS),
+    at_most("description of an activity", TEXT, CHARACTERS),
+    at_most("the same, for correspondence", CORRESPONDENCE_DESCRIPTION, CHARACTERS),
+    within("idempotency key of a dialog or a transmission", &IDEMPOTENT_KEY, CHARACTERS),
+    within("search tag", &SEARCH_TAG, CHARACTERS),
+    within("label of the service owner", &SERVICE_OWNER_LABEL, CHARACTERS),
+    at_most("labels of the service owner on one dialog", SERVICE_OWNER_LABELS, "labels"),
+    Limit { what: "progress", least: *PROGRESS.start() as i64, most: *PROGRESS.end() as i64, unit: "" },
+    at_most("primary GUI actions", GUI_ACTIONS[0].1, "actions"),
+    at_most("secondary GUI actions", GUI_ACTIONS[1].1, "actions"),
+    at_most("tertiary GUI actions", GUI_ACTIONS[2].1, "actions"),
+    Limit {
+        what: "chain of related transmissions",
+        least: 0,
+        most: TRANSMISSION_DEPTH as i64,
+        unit: "transmissions",
+    },
+    Limit {
+        what: "transmissions that relate to the same one",
+        least: 0,
+        most: TRANSMISSION_WIDTH,
+        unit: "transmissions",
+    },
+    Limit {
+        what: "transmissions of each direction on one dialog",
+        least: 0,
+        most: TRANSMISSIONS_PER_DIRECTION as i64,
+        unit: "transmissions",
+    },
+    within("dialogs whose labels are changed by one request", &BULK_DIALOGS, "dialogs"),
+    Limit {
+        what: "how far ahead of the service's clock a time may lie that must have passed",
+        least: 0,
+        most: CLOCK_TOLERANCE_SECONDS,
+        unit: "seconds",
+    },
+    at_most("operations in a JSON Patch", PATCH_OPERATIONS, "operations"),
+    at_most("request body, and the result of a JSON Patch", BODY_BYTES, "bytes"),
+];
+
+/// The limits as documentation, in Markdown.
+#[must_use]
+pub fn reference() -> String {
+    use std::fmt::Write;
+
+    let mut out = String::from(
+        "# Limits\n\nCharacters are UTF-16 code units. Lists that are not named have no limit but that of the \
+         request body.\n\n| what | least | most | unit |\n| --- | --- | --- | --- |\n",
+    );
+    for Limit { what, least, most, unit } in TABLE {
+        let least = if *least == 0 { String::new() } else { least.to_string() };
+        let _ = writeln!(out, "| {what} | {least} | {most} | {unit} |");
+    }
+    out
+}

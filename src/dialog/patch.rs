@@ -146,7 +146,9 @@ impl Operation {
         let mut texts = Vec::new();
         let moves = self.verb == Verb::Move;
         let reads_from = matches!(self.verb, Verb::Move | Verb::Copy);
-        for pointer in [Some(&self.path), reads_from.then_some(&self.from)].into_iter().flatten() {
+        let pointers = [(true, Some(&self.path)), (false, reads_from.then_some(&self.from))];
+        for (target, pointer) in pointers {
+            let Some(pointer) = pointer else { continue };
             match tokens(pointer).as_deref() {
                 None => texts.push(format!("{pointer} is not a JSON Pointer (RFC 6901).")),
                 Some([]) => texts.push("The document as a whole cannot be patched; name a member.".into()),
@@ -155,7 +157,6 @@ impl Operation {
                         texts.push(format!("{root} is not a member that can be patched."));
                         continue;
                     };
-                    let target = std::ptr::eq(pointer, &self.path);
                     let changes = match self.verb {
                         Verb::Replace | Verb::Remove => target,
                         Verb::Move => moves,
@@ -281,33 +282,70 @@ fn known(token: &str, names: &[&[&str]]) -> Option<String> {
         .find(|name| name.eq_ignore_ascii_case(token))
 }
 
-/// The pointer with member names as the document writes them, and whether something is there.
+/// The members of the object at a path of the document; positions in lists are written `*`.
+fn members_at(path: &[&str]) -> &'static [&'static str] {
+    match path {
+        [] => input::UpdateDialog::MEMBERS,
+        ["content"] => input::ContentInput::MEMBERS,
+        ["content", _] | ["transmissions", "*", "content", _] => input::ContentValueInput::MEMBERS,
+        ["content", _, "value", "*"]
+        | ["transmissions", "*", "content", _, "value", "*"]
+        | ["attachments" | "guiActions" | "activities", "*", _, "*"]
+        | ["transmissions", "*", _, "*", "displayName" | "title", "*"]
+            if !matches!(path, [.., "urls", "*"]) =>
+        {
+            input::LocalizationInput::MEMBERS
+        }
+        ["searchTags", "*"] => input::TagInput::MEMBERS,
+        ["attachments", "*"] => input::AttachmentInput::MEMBERS,
+        ["attachments", "*", "urls", "*"] => input::AttachmentUrlInput::MEMBERS,
+        ["guiActions", "*"] => input::GuiActionInput::MEMBERS,
+        ["apiActions", "*"] => input::ApiActionInput::MEMBERS,
+        ["apiActions", "*", "endpoints", "*"] => input::ApiActionEndpointInput::MEMBERS,
+        ["transmissions", "*"] => input::TransmissionInput::MEMBERS,
+        ["transmissions", "*", "content"] => input::TransmissionContentInput::MEMBERS,
+        ["transmissions", "*", "sender"] | ["activities", "*", "performedBy"] => input::ActorInput::MEMBERS,
+        ["transmissions", "*", "attachments", "*"] => input::TransmissionAttachmentInput::MEMBERS,
+        ["transmissions", "*", "attachments", "*", "urls", "*"] => {
+            input::TransmissionAttachmentUrlInput::MEMBERS
+        }
+        ["transmissions", "*", "navigationalActions", "*"] => input::NavigationalActionInput::MEMBERS,
+        ["activities", "*"] => input::ActivityInput::MEMBERS,
+        _ => &[],
+    }
+}
+
+/// The pointer with member names as the document writes them, and whether something is there. Of an
+/// object's members those that are absent count as there is a place for them.
 fn resolve(document: &Value, pointer: &str) -> Result<(String, bool), String> {
     let tokens = tokens(pointer).ok_or_else(|| format!("{pointer} is not a JSON Pointer (RFC 6901)."))?;
     let mut resolved = String::with_capacity(pointer.len());
+    let mut path: Vec<String> = Vec::with_capacity(tokens.len());
     let mut at = Some(document);
-    for (depth, token) in tokens.iter().enumerate() {
+    let mut is_member = false;
+    for token in &tokens {
         let name = match at {
-            None | Some(Value::Null) => return Err(format!("There is nothing at {resolved}.")),
             Some(Value::Object(members)) => {
-                let present = members.keys().rev().find(|name| name.eq_ignore_ascii_case(token)).cloned();
-                let roots: &[&[&str]] = &[input::UpdateDialog::MEMBERS];
-                let name = present.or_else(|| known(token, if depth == 0 { roots } else { &NESTED }));
-                name.ok_or_else(|| format!("{token} is not a member that can be patched."))?
+                let shape: Vec<&str> = path.iter().map(String::as_str).collect();
+                let name = known(token, &[members_at(&shape)])
+                    .ok_or_else(|| format!("{token} is not a member that can be patched."))?;
+                is_member = true;
+                at = members.get(&name);
+                path.push(name.clone());
+                name
             }
-            _ => token.clone(),
-        };
-        at = match at {
-            Some(Value::Object(members)) => members.get(&name),
-            Some(Value::Array(items)) => name.parse::<usize>().ok().and_then(|index| items.get(index)),
-            _ => None,
+            Some(Value::Array(items)) => {
+                is_member = false;
+                at = token.parse::<usize>().ok().and_then(|index| items.get(index));
+                path.push("*".to_owned());
+                token.clone()
+            }
+            _ => return Err(format!("There is nothing at {resolved}.")),
         };
         resolved.push('/');
         resolved.push_str(&name.replace('~', "~0").replace('/', "~1"));
     }
-    // Past the end of a list there is nothing to give a value to: that stays a mistake.
-    let names_member = tokens.last().is_some_and(|token| token != "-" && token.parse::<usize>().is_err());
-    Ok((resolved, at.is_some() || !names_member))
+    Ok((resolved, at.is_some() || !is_member))
 }
 
 fn to_value(json: &Json) -> Value {
@@ -318,11 +356,13 @@ fn to_value(json: &Json) -> Value {
         Json::String(text) => Value::String(text.clone()),
         Json::List(items) => items.iter().map(to_value).collect(),
         Json::Object(members) => {
+            // Members are named as the document names them, so that the last of several that differ
+            // only in case wins, as everywhere; others would be ignored anyway.
             let mut object = Map::new();
             for (name, value) in members {
-                // The last of several members that differ only in case wins, as everywhere.
-                object.retain(|other: &String, _| !other.eq_ignore_ascii_case(name));
-                object.insert(name.clone(), to_value(value));
+                if let Some(name) = known(name, &NESTED) {
+                    object.insert(name, to_value(value));
+                }
             }
             Value::Object(object)
         }

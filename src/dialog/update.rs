@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::create::claims;
 use super::events::{self, Event, EventBatch};
-use super::input::UpdateDialog;
+use super::input::{ActivityInput, TransmissionInput, UpdateDialog};
 use super::limits;
 use super::model::{ApiAction, Attachment, CORRESPONDENCE_RESOURCE, Dialog, Documents};
 use super::refusal::Refusal;
@@ -37,6 +37,10 @@ pub struct Draft<'a> {
     dialog: Dialog,
     additions: Additions,
     claims: Vec<ClaimedPart>,
+    /// Where attachments and transmissions stood in the request.
+    positions: HashMap<Uuid, usize>,
+    /// The key under which an activity that leads nowhere is reported.
+    activity_key: &'static str,
     mode: Mode,
 }
 
@@ -96,7 +100,7 @@ pub fn read<'a>(body: &Json, stored: &'a Dialog, mode: Mode, ids: &mut Ids) -> R
     };
     let of_dialog = rules.chosen.len();
     let additions = additions(&input, &mut rules, &dto);
-    let chosen = std::mem::take(&mut rules.chosen);
+    let (chosen, positions) = (std::mem::take(&mut rules.chosen), std::mem::take(&mut rules.positions));
     failures.into_result().map_err(Refusal::Invalid)?;
 
     let mut dialog = stored.clone();
@@ -115,7 +119,65 @@ pub fn read<'a>(body: &Json, stored: &'a Dialog, mode: Mode, ids: &mut Ids) -> R
     let present = part_ids(&stored.documents);
     let mut claims = claims(&chosen, of_dialog);
     claims.retain(|claim| !present.contains(&(claim.kind, claim.id)));
-    Ok(Draft { stored, dialog, additions, claims, mode })
+    Ok(Draft { stored, dialog, additions, claims, positions, activity_key: "Activities", mode })
+}
+
+/// Reads and checks a single transmission that is to be added.
+///
+/// # Errors
+/// [`Refusal::Invalid`] with everything that is wrong.
+pub fn read_transmission<'a>(
+    body: &Json,
+    stored: &'a Dialog,
+    mode: Mode,
+    ids: &mut Ids,
+) -> Result<Draft<'a>, Refusal> {
+    // Clients know these keys from lists of transmissions, and the position is always the first.
+    let list = Path::Root("transmissions");
+    let path = list.item(0);
+    let mut failures = Failures::new();
+    let input: TransmissionInput = read_document(body, "transmissions[0]", &mut failures);
+    let mut rules = Rules::new(mode.now, mode.writer, &mut failures, ids);
+    let expiry = AttachmentExpiry::Unchecked;
+    let transmission = rules.transmission(&input, stored.is_api_only, expiry, &list, &path);
+    let (chosen, positions) = (std::mem::take(&mut rules.chosen), std::mem::take(&mut rules.positions));
+    failures.into_result().map_err(Refusal::Invalid)?;
+    Ok(Draft {
+        stored,
+        dialog: stored.clone(),
+        additions: Additions { transmissions: vec![transmission], activities: Vec::new() },
+        claims: claims(&chosen, 0),
+        positions,
+        activity_key: "Activities",
+        mode,
+    })
+}
+
+/// Reads and checks a single activity that is to be added.
+///
+/// # Errors
+/// [`Refusal::Invalid`] with everything that is wrong.
+pub fn read_activity<'a>(
+    body: &Json,
+    stored: &'a Dialog,
+    mode: Mode,
+    ids: &mut Ids,
+) -> Result<Draft<'a>, Refusal> {
+    let path = Path::Root("activity");
+    let mut failures = Failures::new();
+    let input: ActivityInput = read_document(body, "activity", &mut failures);
+    let mut rules = Rules::new(mode.now, mode.writer, &mut failures, ids);
+    let activity = rules.activity(&input, &path, &path);
+    failures.into_result().map_err(Refusal::Invalid)?;
+    Ok(Draft {
+        stored,
+        dialog: stored.clone(),
+        additions: Additions { transmissions: Vec::new(), activities: vec![activity] },
+        claims: Vec::new(),
+        positions: HashMap::new(),
+        activity_key: "Activity.TransmissionId",
+        mode,
+    })
 }
 
 /// The order of the dates among themselves and with the stored visibility.
@@ -185,7 +247,12 @@ fn merge(stored: &Documents, new: Documents) -> Documents {
     }
 }
 
-fn ordered<T>(stored: &[T], new: Vec<T>, id: impl Fn(&T) -> Uuid, join: impl Fn(&T, T) -> T) -> Vec<T> {
+pub(super) fn ordered<T>(
+    stored: &[T],
+    new: Vec<T>,
+    id: impl Fn(&T) -> Uuid,
+    join: impl Fn(&T, T) -> T,
+) -> Vec<T> {
     let mut new: Vec<Option<T>> = new.into_iter().map(Some).collect();
     let places: HashMap<Uuid, usize> =
         new.iter().enumerate().filter_map(|(at, part)| Some((id(part.as_ref()?), at))).collect();
@@ -226,6 +293,13 @@ impl Draft<'_> {
         resources
     }
 
+    /// Id of the single transmission or activity that is added.
+    #[must_use]
+    pub fn added_id(&self) -> Option<Uuid> {
+        let transmissions = self.additions.transmissions.iter().map(|t| t.id);
+        transmissions.chain(self.additions.activities.iter().map(|a| a.id)).next()
+    }
+
     /// Ids of the actors whose names have to be looked up.
     #[must_use]
     pub fn actor_ids(&self) -> BTreeSet<&str> {
@@ -263,7 +337,6 @@ impl Draft<'_> {
         if !forbidden.is_empty() {
             return Err(Refusal::Forbidden(forbidden));
         }
-        self.additions.name_actors(outside, &mut failures);
         failures.into_result().map_err(Refusal::Unprocessable)?;
         if self.additions.has_correspondence_activity() && !writer.is_correspondence {
             let text = "Activities of the types CorrespondenceOpened and CorrespondenceConfirmed are reserved for Altinn Correspondence.";
@@ -272,6 +345,9 @@ impl Draft<'_> {
         if let Some(text) = self.additions.taken_keys(known) {
             return Err(Refusal::IdempotentKeyTaken { text, dialog: None });
         }
+        let mut failures = Failures::new();
+        self.additions.name_actors(outside, &mut failures);
+        failures.into_result().map_err(Refusal::Unprocessable)?;
 
         let labels = LabelEffect::of_write(!silent, self.additions.is_sent_by_party());
         let labels_change = labels.apply(self.stored.system_labels) != self.stored.system_labels;
@@ -287,10 +363,13 @@ impl Draft<'_> {
             transmissions: Vec::new(),
             activities: Vec::new(),
             claims: Vec::new(),
+            released: Vec::new(),
+            correction: None,
             labels,
             end_user_context_revision: ids.revision(),
             events: None,
             now,
+            kept: None,
             dialog: self.dialog,
         };
         if changed {
@@ -312,6 +391,8 @@ impl Draft<'_> {
             change.events = Some(EventBatch::of(&change.dialog, now, silent, raised));
             (change.transmissions, change.activities) = self.additions.into_added(depths);
             change.claims = self.claims;
+            let kept = part_ids(&change.dialog.documents);
+            change.released = part_ids(&self.stored.documents).difference(&kept).map(|(_, id)| *id).collect();
         }
         Ok(Some(change))
     }
@@ -332,18 +413,19 @@ impl Draft<'_> {
         }
         let before: HashMap<Uuid, Option<Timestamp>> =
             self.stored.documents.attachments.iter().map(|a| (a.id, a.expires_at)).collect();
-        for (index, attachment) in self.dialog.documents.attachments.iter().enumerate() {
+        let position = |id: &Uuid| self.positions.get(id).copied().unwrap_or_default();
+        for attachment in &self.dialog.documents.attachments {
             if is_past(attachment.expires_at) && before.get(&attachment.id) != Some(&attachment.expires_at) {
-                failures.add_key(&format!("Attachments[{index}].ExpiresAt"), "must be in the future.");
+                let key = format!("Attachments[{}].ExpiresAt", position(&attachment.id));
+                failures.add_key(&key, "must be in the future.");
             }
         }
-        for (i, transmission) in self.additions.transmissions.iter().enumerate() {
-            for (j, attachment) in transmission.body.attachments.iter().enumerate() {
+        for transmission in &self.additions.transmissions {
+            for attachment in &transmission.body.attachments {
                 if is_past(attachment.expires_at) {
-                    failures.add_key(
-                        &format!("Transmissions[{i}].Attachments[{j}].ExpiresAt"),
-                        "must be in the future.",
-                    );
+                    let (outer, inner) = (position(&transmission.id), position(&attachment.id));
+                    let key = format!("Transmissions[{outer}].Attachments[{inner}].ExpiresAt");
+                    failures.add_key(&key, "must be in the future.");
                 }
             }
         }
@@ -351,7 +433,9 @@ impl Draft<'_> {
 
     /// Ids must be new, and references must lead somewhere.
     fn check_ids(&self, known: &Known, failures: &mut Failures) {
-        for id in self.additions.activities.iter().map(|a| a.id).filter(|id| known.activities.contains(id)) {
+        for id in
+            self.additions.activities.iter().map(|a| a.id).filter(|id| known.activities.contains_key(id))
+        {
             failures.add_key("DialogActivity", format!("There is an activity with the id {id} already."));
         }
         for id in self.additions.transmissions.iter().map(|t| t.id) {
@@ -363,7 +447,7 @@ impl Draft<'_> {
             }
         }
         for claim in &self.claims {
-            if let Some(part) = known.parts.get(&claim.id)
+            if let Some(part) = known.parts.get(&(claim.kind as i16, claim.id))
                 && (part.dialog != self.stored.id || part.of_transmission || claim.of_transmission)
             {
                 failures.add_key(claim.kind.key(), format!("The id {} is in use already.", claim.id));
@@ -373,7 +457,7 @@ impl Draft<'_> {
         for id in self.additions.activities.iter().filter_map(|a| a.transmission_id) {
             if !new.contains(&id) && !known.transmissions.contains_key(&id) {
                 failures.add_key(
-                    "Activities",
+                    self.activity_key,
                     format!("transmissionId must be the id of a transmission of the dialog; got {id}."),
                 );
             }

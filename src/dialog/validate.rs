@@ -1,16 +1,16 @@
 //! The rules that a request must keep whatever is stored: every failure is collected with its path,
 //! and what comes out is ready to be stored.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
 use super::html;
 use super::input::{
     ActivityInput, ActorInput, ApiActionEndpointInput, ApiActionInput, AttachmentInput, AttachmentUrlInput,
-    ContentInput, ContentValueInput, GuiActionInput, LocalizationInput, NavigationalActionInput,
-    ServiceOwnerLabelInput, TagInput, TransmissionAttachmentInput, TransmissionContentInput,
-    TransmissionInput,
+    ContentInput, ContentValueInput, CorrectTransmission, GuiActionInput, LocalizationInput,
+    NavigationalActionInput, ServiceOwnerLabelInput, TagInput, TransmissionAttachmentInput,
+    TransmissionContentInput, TransmissionInput,
 };
 use super::limits;
 use super::model::{
@@ -88,6 +88,8 @@ pub(super) struct Rules<'a> {
     pub writer: Writer,
     pub failures: &'a mut Failures,
     pub ids: &'a mut Ids,
+    /// Where the attachments and transmissions stood in the request.
+    pub positions: HashMap<Uuid, usize>,
     /// Every id that the client has chosen, in the order met.
     pub chosen: Vec<(PartKind, Uuid)>,
     seen: HashSet<(PartKind, Uuid)>,
@@ -167,9 +169,41 @@ fn with_path(url: String) -> String {
     }
 }
 
+/// The members that a new transmission and a correction have in common.
+struct SharedMembers<'i> {
+    authorization_attribute: Option<&'i String>,
+    extended_type: Option<&'i UriReference>,
+    external_reference: Option<&'i String>,
+    sender: Option<&'i ActorInput>,
+    content: Option<&'i TransmissionContentInput>,
+    navigational_actions: &'i [NavigationalActionInput],
+}
+
+/// [`SharedMembers`] of either shape.
+macro_rules! shared_members {
+    ($input:expr) => {
+        SharedMembers {
+            authorization_attribute: $input.authorization_attribute.as_ref(),
+            extended_type: $input.extended_type.as_ref(),
+            external_reference: $input.external_reference.as_ref(),
+            sender: $input.sender.as_ref(),
+            content: $input.content.as_ref(),
+            navigational_actions: &$input.navigational_actions,
+        }
+    };
+}
+
 impl<'a> Rules<'a> {
     pub fn new(now: Timestamp, writer: Writer, failures: &'a mut Failures, ids: &'a mut Ids) -> Self {
-        Self { now, writer, failures, ids, chosen: Vec::new(), seen: HashSet::new() }
+        Self {
+            now,
+            writer,
+            failures,
+            ids,
+            positions: HashMap::new(),
+            chosen: Vec::new(),
+            seen: HashSet::new(),
+        }
     }
 
     /// The latest moment that counts as passed.
@@ -183,7 +217,7 @@ impl<'a> Rules<'a> {
 
     /// The client's id, checked, or a new one.
     pub fn id(&mut self, kind: PartKind, id: Option<Uuid>, list: &Path<'_>, path: &Path<'_>) -> Uuid {
-        let Some(id) = id else { return self.ids.next() };
+        let Some(id) = id else { return self.ids.next_id() };
         self.check_id(id, &path.member("id"));
         if !self.seen.insert((kind, id)) {
             self.fail(list, format!("Ids must be unique; {id} occurs more than once."));
@@ -352,6 +386,7 @@ impl<'a> Rules<'a> {
             self.fail(list, "must hold at least one item.");
         }
         let mut texts: Localizations = Vec::with_capacity(inputs.len());
+        let mut languages = HashSet::with_capacity(inputs.len());
         for (index, input) in inputs.iter().enumerate() {
             let path = list.item(index);
             let language_code = match input.language_code.0.as_deref() {
@@ -367,7 +402,7 @@ impl<'a> Rules<'a> {
                             &path.member("languageCode"),
                             format!("must be a two-letter language code (ISO 639-1).{hint}"),
                         );
-                    } else if texts.iter().any(|text| text.language_code == code) {
+                    } else if !languages.insert(code.clone()) {
                         self.fail(
                             list,
                             format!("must hold each language once; {code} occurs more than once."),
@@ -471,7 +506,7 @@ impl<'a> Rules<'a> {
             return Content::default();
         };
         if input.title.is_none() {
-            self.fail(path, "must have a title.");
+            self.failures.add_missing(path, "must have a title.");
             self.fail(&path.member("title"), "is required.");
         }
         let (short, plain) = (limits::TEXT, MediaTypes::Plain);
@@ -532,7 +567,7 @@ impl<'a> Rules<'a> {
         let (short, plain) = (limits::TEXT, MediaTypes::Plain);
         let title = self.optional_content(input.title.as_ref(), short, &plain, &path.member("title"));
         if title.is_none() {
-            self.fail(path, "must have a title.");
+            self.failures.add_missing(path, "must have a title.");
             self.fail(&path.member("title"), "is required.");
         }
         let summary = self.optional_content(input.summary.as_ref(), short, &plain, &path.member("summary"));
@@ -579,8 +614,8 @@ impl<'a> Rules<'a> {
                 format!("must hold at most {} labels; got {}.", limits::SERVICE_OWNER_LABELS, inputs.len()),
             );
         }
-        let mut labels = Vec::with_capacity(inputs.len());
-        for (index, input) in inputs.iter().enumerate() {
+        let mut labels = Vec::new();
+        for (index, input) in inputs.iter().take(limits::SERVICE_OWNER_LABELS + 1).enumerate() {
             let path = list.item(index);
             let path = path.member("value");
             let Some(value) = input.value.as_deref() else {
@@ -614,6 +649,7 @@ impl<'a> Rules<'a> {
                 rules.attachment_url(id, &input.url, input.media_type.as_ref(), &input.consumer_type, &path)
             };
             let id = self.id(PartKind::Attachment, input.id, list, &path);
+            self.positions.insert(id, index);
             let links = input.urls.iter().enumerate().map(|(i, url)| link(self, i, url)).collect();
             self.attachment(
                 id,
@@ -638,9 +674,10 @@ impl<'a> Rules<'a> {
             let path = list.item(index);
             let urls = path.member("urls");
             let id = self.id(PartKind::Attachment, input.id, list, &path);
+            self.positions.insert(id, index);
             let mut links = Vec::with_capacity(input.urls.len());
             for (index, url) in input.urls.iter().enumerate() {
-                let link_id = self.ids.next();
+                let link_id = self.ids.next_id();
                 let path = urls.item(index);
                 links.push(self.attachment_url(
                     link_id,
@@ -824,13 +861,13 @@ impl<'a> Rules<'a> {
         let name = input.actor_name.as_deref().filter(|name| !name.trim().is_empty());
         match actor_type {
             Some(ActorType::ServiceOwner) if id.is_some() || input.actor_name.is_some() => {
-                self.fail(path, "A service owner must have neither actorId nor actorName.");
+                self.failures.add_missing(path, "A service owner must have neither actorId nor actorName.");
             }
-            Some(ActorType::PartyRepresentative) if id.is_some() == name.is_some() => {
-                self.fail(
-                    path,
-                    "A party's representative must have either actorId or actorName, and not both.",
-                );
+            Some(ActorType::PartyRepresentative)
+                if id.is_some() == name.is_some() || (id.is_some() && input.actor_name.is_some()) =>
+            {
+                let text = "A party's representative must have either actorId or actorName, and not both.";
+                self.failures.add_missing(path, text);
             }
             _ => {}
         }
@@ -869,47 +906,80 @@ impl<'a> Rules<'a> {
         if let Some(key) = &input.idempotent_key {
             self.bounded_text(key, limits::IDEMPOTENT_KEY, &path.member("idempotentKey"));
         }
-        self.max_text(input.external_reference.as_ref(), limits::TEXT, &path.member("externalReference"));
         if input.id.is_some() && input.related_transmission_id == input.id {
             self.fail(&path.member("relatedTransmissionId"), "A transmission must not relate to itself.");
         }
+        let id = self.id(PartKind::Transmission, input.id, list, path);
+        if let Path::Item(_, index) = path {
+            self.positions.insert(id, *index);
+        }
+        let attachments =
+            self.transmission_attachments(&input.attachments, expiry, &path.member("attachments"));
         Transmission {
-            id: self.id(PartKind::Transmission, input.id, list, path),
+            id,
             created_at: created_at.unwrap_or(self.now),
             r#type: self
                 .required(&input.r#type, &path.member("type"))
                 .unwrap_or(DialogTransmissionType::Information),
             idempotent_key: input.idempotent_key.clone(),
             related_transmission_id: input.related_transmission_id,
-            body: TransmissionBody {
-                authorization_attribute: self.authorization_attribute(
-                    input.authorization_attribute.clone(),
-                    &path.member("authorizationAttribute"),
-                ),
-                extended_type: self.uri_reference(input.extended_type.clone(), &path.member("extendedType")),
-                external_reference: input.external_reference.clone(),
-                sender: self.actor(input.sender.as_ref(), &path.member("sender")),
-                content: self.transmission_content(
-                    input.content.as_ref(),
-                    content_optional,
-                    &path.member("content"),
-                ),
-                attachments: self.transmission_attachments(
-                    &input.attachments,
-                    expiry,
-                    &path.member("attachments"),
-                ),
-                navigational_actions: input
-                    .navigational_actions
-                    .iter()
-                    .enumerate()
-                    .map(|(i, action)| {
-                        let list = path.member("navigationalActions");
-                        self.navigational_action(action, &list.item(i))
-                    })
-                    .collect(),
-            },
+            body: self.transmission_body(shared_members!(input), attachments, content_optional, path),
         }
+    }
+
+    fn transmission_body(
+        &mut self,
+        input: SharedMembers<'_>,
+        attachments: Vec<Attachment>,
+        content_optional: bool,
+        path: &Path<'_>,
+    ) -> TransmissionBody {
+        self.max_text(input.external_reference, limits::TEXT, &path.member("externalReference"));
+        TransmissionBody {
+            authorization_attribute: self.authorization_attribute(
+                input.authorization_attribute.cloned(),
+                &path.member("authorizationAttribute"),
+            ),
+            extended_type: self.uri_reference(input.extended_type.cloned(), &path.member("extendedType")),
+            external_reference: input.external_reference.cloned(),
+            sender: self.actor(input.sender, &path.member("sender")),
+            content: self.transmission_content(input.content, content_optional, &path.member("content")),
+            attachments,
+            navigational_actions: self.navigational_actions(input.navigational_actions, path),
+        }
+    }
+
+    /// The corrected state of the transmission `stored`.
+    pub fn correction(
+        &mut self,
+        input: &CorrectTransmission,
+        stored: &Transmission,
+        content_optional: bool,
+        path: &Path<'_>,
+    ) -> Transmission {
+        if let Some(key) = &input.idempotent_key {
+            self.bounded_text(key, limits::IDEMPOTENT_KEY, &path.member("idempotentKey"));
+        }
+        let attachments =
+            self.attachments(&input.attachments, AttachmentExpiry::Unchecked, &path.member("attachments"));
+        Transmission {
+            id: stored.id,
+            created_at: input.created_at.filter(|moment| !moment.is_zero()).unwrap_or(stored.created_at),
+            r#type: self.required(&input.r#type, &path.member("type")).unwrap_or(stored.r#type),
+            idempotent_key: input.idempotent_key.clone(),
+            related_transmission_id: input.related_transmission_id,
+            body: self.transmission_body(shared_members!(input), attachments, content_optional, path),
+        }
+    }
+
+    fn navigational_actions(
+        &mut self,
+        inputs: &[NavigationalActionInput],
+        transmission: &Path<'_>,
+    ) -> Vec<NavigationalAction> {
+        let list = transmission.member("navigationalActions");
+        let read = |(index, input)| self.navigational_action(input, &list.item(index));
+        inputs.iter().enumerate().map(read).collect()
     }
 
     fn navigational_action(

@@ -9,6 +9,7 @@ use super::events::EventBatch;
 use super::hierarchy::{self, StoredParent};
 use super::limits;
 use super::model::{Activity, Dialog, Documents, SystemLabels, Transmission};
+use super::repetition::Kept;
 use super::validate::PartKind;
 use super::vocabulary::{DialogActivityType, SystemLabel};
 use crate::json::Failures;
@@ -19,12 +20,12 @@ use crate::timestamp::Timestamp;
 pub struct Known {
     /// Transmissions of the dialog among the ids that the request names.
     pub transmissions: HashMap<Uuid, KnownTransmission>,
-    /// Activities of the dialog among those ids.
-    pub activities: HashSet<Uuid>,
+    /// Activities of the dialog among those ids, with what happened.
+    pub activities: HashMap<Uuid, DialogActivityType>,
     /// Transmission keys of the dialog among those that the request names, and whose they are.
     pub transmission_keys: HashMap<String, Uuid>,
-    /// Other parts, of any dialog, that have one of those ids.
-    pub parts: HashMap<Uuid, KnownPart>,
+    /// Other parts, of any dialog, that have one of those ids; by number of kind and id.
+    pub parts: HashMap<(i16, Uuid), KnownPart>,
 }
 
 /// A stored transmission that a request names.
@@ -108,10 +109,13 @@ pub struct LabelEffect {
 }
 
 impl LabelEffect {
+    /// Labels stay as they are.
+    pub const NONE: Self = Self { clear: 0, set: 0 };
+
     /// Back to the inbox where `reset`, and marked as sent where `sent`.
     #[must_use]
     pub fn of_write(reset: bool, sent: bool) -> Self {
-        let mut effect = Self { clear: 0, set: 0 };
+        let mut effect = Self::NONE;
         if reset {
             effect.clear = SystemLabels::GROUP.0;
             effect.set = SystemLabels::DEFAULT.0;
@@ -231,20 +235,7 @@ impl Additions {
         }
         dialog.correspondence_opened |=
             self.activities.iter().any(|a| a.r#type == DialogActivityType::CorrespondenceOpened);
-        for (count, key, whose) in [
-            (dialog.from_party, "FromPartyTransmissionsCount", "the party"),
-            (dialog.from_service_owner, "FromServiceOwnerTransmissionsCount", "the service owner"),
-        ] {
-            if count > limits::TRANSMISSIONS_PER_DIRECTION {
-                failures.add_key(
-                    key,
-                    format!(
-                        "A dialog must have at most {} transmissions from {whose}.",
-                        limits::TRANSMISSIONS_PER_DIRECTION
-                    ),
-                );
-            }
-        }
+        check_counts(dialog, failures);
     }
 
     /// The transmissions with their depths, and the activities.
@@ -256,6 +247,24 @@ impl Additions {
             .map(|(transmission, depth)| AddedTransmission { transmission, depth })
             .collect();
         (transmissions, self.activities)
+    }
+}
+
+/// Each direction has a limit.
+pub(super) fn check_counts(dialog: &Dialog, failures: &mut Failures) {
+    for (count, key, whose) in [
+        (dialog.from_party, "FromPartyTransmissionsCount", "the party"),
+        (dialog.from_service_owner, "FromServiceOwnerTransmissionsCount", "the service owner"),
+    ] {
+        if count > limits::TRANSMISSIONS_PER_DIRECTION {
+            failures.add_key(
+                key,
+                format!(
+                    "A dialog must have at most {} transmissions from {whose}.",
+                    limits::TRANSMISSIONS_PER_DIRECTION
+                ),
+            );
+        }
     }
 }
 
@@ -296,6 +305,39 @@ pub struct Creation {
     pub events: EventBatch,
     /// When it happens.
     pub now: Timestamp,
+    /// What to answer when the request comes again.
+    pub kept: Option<Kept>,
+}
+
+/// A correction of a child that is otherwise immutable.
+#[derive(Clone, Debug)]
+pub enum Correction {
+    /// When the form was saved, of an activity.
+    FormSavedAt(Uuid, Timestamp),
+    /// The new state of a transmission.
+    Transmission {
+        /// The transmission.
+        transmission: Box<Transmission>,
+        /// It and all that relate to it, directly or not.
+        subtree: Vec<Uuid>,
+        /// By how much they come to lie deeper.
+        deeper_by: i16,
+    },
+}
+
+/// A transmission that is to be corrected.
+#[derive(Clone, Debug)]
+pub struct Corrected {
+    /// As it is stored.
+    pub transmission: Transmission,
+    /// Its distance from the root of its chain.
+    pub depth: i16,
+    /// Whether there is a `TransmissionOpened` activity for it.
+    pub is_opened: bool,
+    /// It and all that relate to it, directly or not.
+    pub subtree: Vec<Uuid>,
+    /// The greatest depth among them.
+    pub deepest: i16,
 }
 
 /// A change of a stored dialog, to be made if it still has the revision that was read.
@@ -315,6 +357,10 @@ pub struct Change {
     pub activities: Vec<Activity>,
     /// Parts whose ids the client has chosen.
     pub claims: Vec<ClaimedPart>,
+    /// Ids of parts that are no longer there: they may be used again.
+    pub released: Vec<Uuid>,
+    /// The one thing that may change in what was added before.
+    pub correction: Option<Correction>,
     /// What happens to the labels.
     pub labels: LabelEffect,
     /// Revision of the end-user context, if the labels change.
@@ -323,4 +369,6 @@ pub struct Change {
     pub events: Option<EventBatch>,
     /// When it happens.
     pub now: Timestamp,
+    /// What to answer when the request comes again.
+    pub kept: Option<Kept>,
 }

@@ -1,6 +1,6 @@
 //! JSON Schema (2020-12, as OpenAPI 3.1 uses it) of the wire's shapes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -17,6 +17,9 @@ pub enum Audience {
     EndUser,
 }
 
+/// Makes the schema of a type: [`Describe::describe`].
+pub type Shape = fn(&mut Schemas) -> Value;
+
 /// One member of an object.
 pub struct Property {
     /// The API that alone has it; `None` for both.
@@ -26,7 +29,7 @@ pub struct Property {
     /// What it means.
     pub doc: &'static str,
     /// Makes its schema.
-    pub schema: fn(&mut Schemas) -> Value,
+    pub schema: Shape,
 }
 
 /// A type with a JSON Schema.
@@ -42,28 +45,53 @@ pub trait Describe {
 pub struct Schemas {
     /// The API being described.
     pub audience: Audience,
-    /// From the Rust type's name to the published one.
-    pub rename: Box<dyn Fn(&str) -> String>,
+    /// From the Rust type's name, and the names of the types around it, to the published name.
+    pub rename: Rename,
     /// Finished schemas by published name.
     pub components: BTreeMap<String, Value>,
+    /// Published names that shapes with different members have claimed.
+    pub clashes: BTreeSet<String>,
+    /// Names of the types that are being described, the outermost first.
+    within: Vec<String>,
 }
+
+/// Gives the published name of a Rust type within others.
+pub type Rename = Box<dyn Fn(&str, &[String]) -> String>;
 
 impl Schemas {
     /// No schemas yet.
     #[must_use]
     pub fn new(audience: Audience) -> Self {
-        Self { audience, rename: Box::new(str::to_owned), components: BTreeMap::new() }
+        Self {
+            audience,
+            rename: Box::new(|name, _| name.to_owned()),
+            components: BTreeMap::new(),
+            clashes: BTreeSet::new(),
+            within: Vec::new(),
+        }
     }
 
-    fn named(&mut self, name: &str, make: impl FnOnce(&mut Self) -> Value) -> Value {
-        let name = (self.rename)(name);
-        if !self.components.contains_key(&name) {
-            // Holds the place, so that a shape may contain itself.
-            self.components.insert(name.clone(), Value::Null);
-            let schema = make(self);
-            self.components.insert(name.clone(), schema);
+    /// A reference to the schema of the Rust type `name`, which `make` makes.
+    pub fn named(&mut self, name: &str, make: impl FnOnce(&mut Self) -> Value) -> Value {
+        let published = (self.rename)(name, &self.within);
+        let reference = json!({ "$ref": format!("#/components/schemas/{published}") });
+        // A shape may contain itself.
+        if self.within.iter().any(|outer| outer == name) {
+            return reference;
         }
-        json!({ "$ref": format!("#/components/schemas/{name}") })
+        self.within.push(name.to_owned());
+        let schema = make(self);
+        self.within.pop();
+        match self.components.get(&published) {
+            None => {
+                self.components.insert(published, schema);
+            }
+            Some(other) if without_descriptions(other) == without_descriptions(&schema) => {}
+            Some(_) => {
+                self.clashes.insert(published);
+            }
+        }
+        reference
     }
 
     /// An object with these members.
@@ -87,6 +115,18 @@ impl Schemas {
     /// A string that is one of `values`.
     pub fn enumeration(&mut self, name: &str, about: &str, values: &[&str]) -> Value {
         self.named(name, |_| json!({ "type": "string", "description": about.trim(), "enum": values }))
+    }
+}
+
+fn without_descriptions(schema: &Value) -> Value {
+    match schema {
+        Value::Object(members) => members
+            .iter()
+            .filter(|(name, value)| *name != "description" || !value.is_string())
+            .map(|(name, value)| (name.clone(), without_descriptions(value)))
+            .collect(),
+        Value::Array(items) => items.iter().map(without_descriptions).collect(),
+        other => other.clone(),
     }
 }
 
@@ -120,6 +160,27 @@ macro_rules! audience {
     };
 }
 pub(crate) use audience;
+
+/// The type as which a member is described: its own, unless another one is named.
+macro_rules! described_as {
+    ($ty:ty) => {
+        $ty
+    };
+    ($ty:ty, $described:ty) => {
+        $described
+    };
+}
+pub(crate) use described_as;
+
+/// Describes a member that may be `null` in the API of service owners alone.
+pub struct NullForServiceOwner<T>(std::marker::PhantomData<T>);
+
+impl<T: Describe> Describe for NullForServiceOwner<T> {
+    fn describe(schemas: &mut Schemas) -> Value {
+        let schema = T::describe(schemas);
+        if schemas.audience == Audience::ServiceOwner { nullable(schema) } else { schema }
+    }
+}
 
 fn nullable(schema: Value) -> Value {
     match schema {
@@ -172,4 +233,22 @@ scalar! {
     Uuid => { "type": "string", "format": "uuid" },
     Timestamp => { "type": "string", "format": "date-time" },
     UriReference => { "type": "string", "format": "uri" },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_for_shapes_with_the_same_members_alone() {
+        let property = |field, doc, schema| Property { audience: None, field, doc, schema };
+        let mut schemas = Schemas::new(Audience::EndUser);
+        schemas.rename = Box::new(|_, _| "Published".to_owned());
+        schemas.object("First", "One.", &[property("description", "One.", String::describe)]);
+        schemas.object("Second", "Another.", &[property("description", "Another.", String::describe)]);
+        assert_eq!(schemas.clashes.len(), 0, "texts do not count");
+        schemas.object("Third", "One.", &[property("description", "One.", bool::describe)]);
+        assert_eq!(schemas.clashes, ["Published".to_owned()].into());
+        assert_eq!(schemas.components["Published"]["properties"]["description"]["type"], "string");
+    }
 }

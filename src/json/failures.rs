@@ -1,3 +1,4 @@
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 /// Where in a document something is: members and list positions down from a prefix.
@@ -43,11 +44,34 @@ impl fmt::Display for Path<'_> {
     }
 }
 
+/// Most texts that are collected; what is wrong beyond that is only mentioned.
+const MOST_TEXTS: usize = 1_000;
+
 /// Everything that is wrong with a request: texts per key, keys in the order first met.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+///
+/// Collecting takes time in proportion to what is wrong, and stops at a thousand texts: a request
+/// that is all mistakes must cost no more than one that is right.
+#[derive(Clone, Debug, Default)]
 pub struct Failures {
+    // Most requests have none, and errors that carry failures should be small.
+    collected: Option<Box<Collected>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Collected {
     entries: Vec<(String, Vec<String>)>,
-    unreadable: Vec<String>,
+    positions: HashMap<String, usize>,
+    texts: usize,
+    /// Keys of what could not be read.
+    unreadable: HashSet<String>,
+    /// Keys of what is around something that could not be read.
+    around_unreadable: HashSet<String>,
+}
+
+impl PartialEq for Failures {
+    fn eq(&self, other: &Self) -> bool {
+        self.entries() == other.entries()
+    }
 }
 
 impl Failures {
@@ -59,25 +83,49 @@ impl Failures {
 
     /// A rule on the value at `path` does not hold.
     ///
-    /// Left out when that value, something inside it or something around it could not be read:
-    /// the reader has already said what is wrong there.
+    /// Left out when that value, or something around it, could not be read: the reader has already
+    /// said what is wrong there.
     pub fn add(&mut self, path: &Path<'_>, text: impl Into<String>) {
+        if self.is_full() {
+            return;
+        }
         let key = path.to_string();
-        if !self.unreadable.iter().any(|u| covers(u, &key) || covers(&key, u)) {
+        let is_covered = self.collected.as_ref().is_some_and(|collected| {
+            let unreadable = &collected.unreadable;
+            unreadable.contains(&key) || around(&key).any(|outer| unreadable.contains(outer))
+        });
+        if !is_covered {
             self.insert(key, text.into());
+        }
+    }
+
+    /// Something is missing in the value at `path`. Left out as well when something inside that value
+    /// could not be read: that may be what is missing.
+    pub fn add_missing(&mut self, path: &Path<'_>, text: impl Into<String>) {
+        let is_around =
+            self.collected.as_ref().is_some_and(|c| c.around_unreadable.contains(&path.to_string()));
+        if !is_around {
+            self.add(path, text);
         }
     }
 
     /// The value at `path` is of the wrong type.
     pub fn unreadable(&mut self, path: &Path<'_>, text: impl Into<String>) {
+        if self.is_full() {
+            return;
+        }
         let key = path.to_string();
-        self.unreadable.push(key.clone());
+        let collected = self.collected.get_or_insert_default();
+        collected.around_unreadable.extend(around(&key).map(str::to_owned));
+        collected.unreadable.insert(key.clone());
         self.insert(key, text.into());
     }
 
     /// A failure with a key that is not a path, such as `IdempotentKey`.
     pub fn add_key(&mut self, key: &str, text: impl Into<String>) {
-        self.insert(key.to_owned(), text.into());
+        if !self.is_full() {
+            self.insert(key.to_owned(), text.into());
+        }
     }
 
     /// A single failure with a key that is not a path.
@@ -88,32 +136,46 @@ impl Failures {
         failures
     }
 
+    /// Whether nothing more is collected.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.collected.as_ref().is_some_and(|collected| collected.texts > MOST_TEXTS)
+    }
+
     fn insert(&mut self, key: String, text: String) {
-        match self.entries.iter_mut().find(|(k, _)| *k == key) {
-            Some((_, texts)) if texts.contains(&text) => {}
-            Some((_, texts)) => texts.push(text),
-            None => self.entries.push((key, vec![text])),
+        let Collected { entries, positions, texts: count, .. } =
+            &mut **self.collected.get_or_insert_default();
+        if *count == MOST_TEXTS {
+            *count += 1;
+            let text = format!("More is wrong; only the first {MOST_TEXTS} texts are given.");
+            entries.push(("more".to_owned(), vec![text]));
+            return;
         }
+        let at = *positions.entry(key).or_insert_with_key(|key| {
+            entries.push((key.clone(), Vec::new()));
+            entries.len() - 1
+        });
+        let texts = &mut entries[at].1;
+        // Many equal texts come one after the other.
+        if texts.last() != Some(&text) && !texts.iter().take(10).any(|other| *other == text) {
+            texts.push(text);
+            *count += 1;
+        }
+    }
+
+    fn entries(&self) -> &[(String, Vec<String>)] {
+        self.collected.as_ref().map_or(&[], |collected| &collected.entries)
     }
 
     /// Whether nothing is wrong.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries().is_empty()
     }
 
     /// Keys with their texts.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
-        self.entries.iter().map(|(k, t)| (k.as_str(), t.as_slice()))
-    }
-
-    /// Takes over all failures of `other`.
-    pub fn extend(&mut self, other: Failures) {
-        for (key, texts) in other.entries {
-            for text in texts {
-                self.insert(key.clone(), text);
-            }
-        }
+        self.entries().iter().map(|(k, t)| (k.as_str(), t.as_slice()))
     }
 
     /// `Ok` when nothing is wrong.
@@ -125,7 +187,49 @@ impl Failures {
     }
 }
 
-/// Whether `outer` is `inner` or something around it.
-fn covers(outer: &str, inner: &str) -> bool {
-    inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+/// The keys of everything around `key`: of `a[0].b`, `a[0]` and `a`.
+fn around(key: &str) -> impl Iterator<Item = &str> {
+    key.char_indices().filter(|(_, c)| matches!(c, '.' | '[')).map(|(at, _)| &key[..at])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(failures: &Failures) -> Vec<&str> {
+        failures.iter().map(|(key, _)| key).collect()
+    }
+
+    #[test]
+    fn rules_are_silent_where_something_could_not_be_read() {
+        let dto = Path::Root("dto");
+        let list = dto.member("items");
+        let mut failures = Failures::new();
+        failures.unreadable(&list.item(1).member("name"), "must be a string.");
+        for silent in [list, list.item(1), list.item(1).member("name")] {
+            failures.add_missing(&silent, "rule");
+        }
+        failures.add(&list.item(1).member("name"), "rule");
+        failures.add(&list, "another rule");
+        failures.add(&list.item(1).member("name").member("inner"), "rule");
+        failures.add(&list.item(0).member("name"), "rule");
+        failures.add(&dto.member("itemsOfOthers"), "rule");
+        assert_eq!(
+            keys(&failures),
+            ["dto.items[1].name", "dto.items", "dto.items[0].name", "dto.itemsOfOthers"]
+        );
+    }
+
+    #[test]
+    fn collecting_ends() {
+        let mut failures = Failures::new();
+        let root = Path::Root("items");
+        for index in 0..100_000 {
+            failures.unreadable(&root.item(index), "must be an object.");
+            failures.add(&Path::Root("other"), format!("{index}"));
+        }
+        assert!(failures.is_full());
+        assert_eq!(failures.iter().map(|(_, texts)| texts.len()).sum::<usize>(), MOST_TEXTS + 1);
+        assert_eq!(failures.iter().last().map(|(key, _)| key), Some("more"));
+    }
 }

@@ -43,7 +43,9 @@ pub fn read_document<T: FromJson + Default>(json: &Json, prefix: &str, failures:
         Json::Object(_) => T::read(json, &root, failures).unwrap_or_default(),
         _ => {
             failures.add_key("SerializerErrors", "The body must be a JSON object.");
-            failures.unreadable(&root, "The body must be a JSON object.");
+            if !prefix.is_empty() {
+                failures.unreadable(&root, "The body must be a JSON object.");
+            }
             T::default()
         }
     }
@@ -72,11 +74,16 @@ impl<T: FromJson> Member for Vec<T> {
     fn read_member(json: &Json, path: &Path<'_>, failures: &mut Failures) -> Self {
         match json {
             Json::Null => Vec::new(),
-            Json::List(items) => items
-                .iter()
-                .enumerate()
-                .filter_map(|(index, item)| T::read(item, &path.item(index), failures))
-                .collect(),
+            Json::List(items) => {
+                let mut read = Vec::with_capacity(items.len());
+                for (index, item) in items.iter().enumerate() {
+                    if failures.is_full() {
+                        break;
+                    }
+                    read.extend(T::read(item, &path.item(index), failures));
+                }
+                read
+            }
             _ => {
                 failures.unreadable(path, "must be a list.");
                 Vec::new()
@@ -173,6 +180,12 @@ impl FromJson for i32 {
         }
         value
     }
+}
+
+/// A UUID outside JSON: 36 characters with hyphens, or 32 hexadecimal digits; nothing else.
+#[must_use]
+pub fn read_uuid(text: &str) -> Option<Uuid> {
+    matches!(text.len(), 32 | 36).then(|| Uuid::try_parse(text).ok())?
 }
 
 impl FromJson for Uuid {

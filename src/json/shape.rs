@@ -24,10 +24,12 @@ pub(super) fn write_camel_case(out: &mut impl Write, field: &str) -> fmt::Result
 
 /// Declares the shape of a request body: a struct, how it is read, and its OpenAPI schema.
 ///
-/// Member types say how a missing member and `null` are taken: see [`super::Member`].
+/// Member types say how a missing member and `null` are taken: see [`super::Member`]. A member may be
+/// marked `[service_owner]` or `[end_user]` when only that API publishes it. A member that the
+/// published contract describes otherwise is written `field: Type as Described`.
 macro_rules! input_shape {
     ($(#[doc = $about:literal])+ $vis:vis struct $name:ident {
-        $($(#[doc = $doc:literal])+ $field:ident: $ty:ty,)*
+        $($(#[doc = $doc:literal])+ $([$audience:ident])? $field:ident: $ty:ty $(as $described:ty)?,)*
     }) => {
         $(#[doc = $about])+
         #[derive(Clone, Debug)]
@@ -63,17 +65,23 @@ macro_rules! input_shape {
             }
         }
 
-        $crate::json::described!($name, concat!($($about,)+), [$((None, stringify!($field), concat!($($doc,)+), $ty),)*]);
+        $crate::json::described!($name, concat!($($about,)+), [$((
+            $crate::json::audience!($($audience)?),
+            stringify!($field),
+            concat!($($doc,)+),
+            $crate::json::described_as!($ty $(, $described)?)
+        ),)*]);
     };
 }
 
 /// Declares the shape of an answer: a struct, how it is written, and its OpenAPI schema.
 ///
 /// Members that are `None` are left out. A member may be marked `[service_owner]` or `[end_user]`
-/// when only that API has it.
+/// when only that API has it. A member that the published contract describes otherwise is written
+/// `field: Type as Described`.
 macro_rules! output_shape {
     ($(#[doc = $about:literal])+ $vis:vis struct $name:ident {
-        $($(#[doc = $doc:literal])+ $([$audience:ident])? $field:ident: $ty:ty,)*
+        $($(#[doc = $doc:literal])+ $([$audience:ident])? $field:ident: $ty:ty $(as $described:ty)?,)*
     }) => {
         $(#[doc = $about])+
         #[serde_with::skip_serializing_none]
@@ -84,7 +92,10 @@ macro_rules! output_shape {
         }
 
         $crate::json::described!($name, concat!($($about,)+), [$((
-            $crate::json::audience!($($audience)?), stringify!($field), concat!($($doc,)+), $ty
+            $crate::json::audience!($($audience)?),
+            stringify!($field),
+            concat!($($doc,)+),
+            $crate::json::described_as!($ty $(, $described)?)
         ),)*]);
     };
 }

@@ -3,6 +3,7 @@ use std::fmt::Write;
 use uuid::Uuid;
 
 use super::{Column, Direction, OrderBy, SortKeys};
+use crate::json::read_uuid;
 use crate::timestamp::Timestamp;
 
 /// A position in an ordered list: after the item with these values.
@@ -90,7 +91,7 @@ impl Cursor {
             };
             columns.push((column, direction));
             match column {
-                Column::Id => id = Some(Uuid::try_parse(value).map_err(|_| "The token's id is not a UUID.")?),
+                Column::Id => id = Some(read_uuid(value).ok_or("The token's id is not a UUID.")?),
                 Column::DueAt if value.is_empty() => values.push((column, None)),
                 _ => {
                     // A + that was not percent-encoded arrives as a space.
@@ -101,6 +102,15 @@ impl Cursor {
             }
         }
         let id = id.ok_or("The token lacks the id.")?;
+        if let Some(order) = order
+            && let Some((missing, _)) =
+                order.columns().iter().find(|(column, _)| columns.iter().all(|(other, _)| other != column))
+        {
+            return Err(format!("The token lacks {}, which the order has.", missing.name()));
+        }
+        if values.is_empty() {
+            return Err("The token lacks what the items are ordered by.".into());
+        }
         let made_under = OrderBy::of(columns);
         match order {
             Some(order) if *order != made_under => {
@@ -156,6 +166,9 @@ mod tests {
         let token = Cursor::of(&keys(), &order).token(&order);
         assert!(Cursor::parse(&token, Some(&OrderBy::default())).is_err());
         assert!(Cursor::parse(&token, Some(&OrderBy::parse("createdat").unwrap())).is_err());
+        let only_id = "id_00000000-0000-0000-0000-000000000007";
+        assert!(Cursor::parse(only_id, None).is_err());
+        assert!(Cursor::parse(only_id, Some(&OrderBy::default())).is_err());
         for bad in [
             "",
             "x",

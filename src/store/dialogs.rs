@@ -1,11 +1,12 @@
 //! Single dialogs: create, load, change. One statement each.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use sqlx::Row;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::repetition::{KeptColumns, keep_outcome};
 use super::rows::{
     ActivityRow, TransmissionRow, activity, activity_row, dialog, dialog_columns, key_of, split_documents,
     transmission, transmission_row,
@@ -14,10 +15,12 @@ use super::seen::{SeenEntry, SeenRow, seen_entry, seen_row};
 use super::{Store, StoreFailure};
 use crate::access::DialogScope;
 use crate::dialog::hierarchy::StoredParent;
+use crate::dialog::lifecycle::Purge;
 use crate::dialog::model::{Activity, ActivityBody, Actor, Dialog, Transmission, TransmissionBody};
-use crate::dialog::vocabulary::{DialogTransmissionType, SystemLabel};
+use crate::dialog::vocabulary::{DialogActivityType, DialogTransmissionType, SystemLabel};
 use crate::dialog::write::{
-    AddedTransmission, Change, ClaimedPart, Creation, Known, KnownPart, KnownTransmission,
+    AddedTransmission, Change, ClaimedPart, Corrected, Correction, Creation, Known, KnownPart,
+    KnownTransmission,
 };
 use crate::timestamp::Timestamp;
 
@@ -54,8 +57,10 @@ pub struct DialogDetail {
     pub seen: Vec<SeenEntry>,
 }
 
-const CREATE: &str = "\
-with new_dialog as (
+// Everything else comes from the dialog's own row, so that it is stored first: of all that may be
+// taken, its id and its key are what is reported.
+const CREATE: &str = concat!(
+    "with new_dialog as (
     insert into dialog (
         id, revision, party_key, resource_key, created_at, updated_at, content_updated_at, visible_from, due_at,
         expires_at, end_user_context_revision, service_owner_context_revision, from_service_owner, from_party,
@@ -63,35 +68,39 @@ with new_dialog as (
         frozen, correspondence_opened, org, idempotent_key, extended_status, external_reference, process)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, false,
         false, $21, $22, $23, $24, $25, $26)
+    returning id
 ), new_document as (
     insert into dialog_document (dialog_id, party, service_resource, service_resource_type, preceding_process,
         list, detail)
-    values ($1, $27, $28, $29, $30, $31, $32)
+    select id, $27, $28, $29, $30, $31, $32 from new_dialog
 ), new_transmissions as (
     insert into transmission (id, dialog_id, created_at, related_id, type, depth, idempotent_key, body)
-    select u.id, $1, u.created_at, u.related_id, u.type, u.depth, u.idempotent_key, u.body
-    from unnest($33::uuid[], $34::timestamptz[], $35::uuid[], $36::smallint[], $37::smallint[], $38::text[],
+    select u.id, d.id, u.created_at, u.related_id, u.type, u.depth, u.idempotent_key, u.body
+    from new_dialog d, unnest($33::uuid[], $34::timestamptz[], $35::uuid[], $36::smallint[], $37::smallint[], $38::text[],
         $39::jsonb[]) as u (id, created_at, related_id, type, depth, idempotent_key, body)
 ), new_activities as (
     insert into activity (id, dialog_id, created_at, transmission_id, type, body)
-    select u.id, $1, u.created_at, u.transmission_id, u.type, u.body
-    from unnest($40::uuid[], $41::timestamptz[], $42::uuid[], $43::smallint[], $44::jsonb[])
+    select u.id, d.id, u.created_at, u.transmission_id, u.type, u.body
+    from new_dialog d, unnest($40::uuid[], $41::timestamptz[], $42::uuid[], $43::smallint[], $44::jsonb[])
         as u (id, created_at, transmission_id, type, body)
 ), new_parts as (
     insert into dialog_part (id, dialog_id, kind, of_transmission)
-    select u.id, $1, u.kind, u.of_transmission
-    from unnest($45::uuid[], $46::smallint[], $47::boolean[]) as u (id, kind, of_transmission)
+    select u.id, d.id, u.kind, u.of_transmission
+    from new_dialog d, unnest($45::uuid[], $46::smallint[], $47::boolean[]) as u (id, kind, of_transmission)
 ), new_labels as (
-    insert into service_owner_label (dialog_id, value) select $1, value from unnest($48::text[]) as u (value)
+    insert into service_owner_label (dialog_id, value) select d.id, value from new_dialog d, unnest($48::text[]) as u (value)
 ), new_label_log as (
     insert into label_log (dialog_id, created_at, label, is_set, performed_by)
-    select $1, $49, label, true, $50 from unnest($51::smallint[]) as u (label)
-)
-insert into outbox (dialog_id, occurred_at, available_at, payload) values ($1, $49, $52, $53)";
+    select d.id, $49, label, true, $50 from new_dialog d, unnest($51::smallint[]) as u (label)
+",
+    keep_outcome!("new_dialog", "$54", "$55", "$56", "$57", "$49"),
+    ")
+insert into outbox (dialog_id, occurred_at, available_at, payload) select id, $49, $52, $53 from new_dialog"
+);
 
 // The labels and the seen flag are changed in place: end users change them without a new revision.
-const CHANGE: &str = "\
-with previous as (
+const CHANGE: &str = concat!(
+    "with previous as (
     select system_labels, (system_labels & ~$20::smallint) | $21::smallint as new_labels
     from dialog where id = $1 and revision = $2 for update
 ), changed as (
@@ -119,10 +128,24 @@ with previous as (
     select u.id, changed.id, u.created_at, u.transmission_id, u.type, u.body
     from changed, unnest($35::uuid[], $36::timestamptz[], $37::uuid[], $38::smallint[], $39::jsonb[])
         as u (id, created_at, transmission_id, type, body)
+), released as (
+    delete from dialog_part p using changed where p.dialog_id = changed.id and p.id = any($61)
 ), new_parts as (
     insert into dialog_part (id, dialog_id, kind, of_transmission)
     select u.id, changed.id, u.kind, u.of_transmission
     from changed, unnest($40::uuid[], $41::smallint[], $42::boolean[]) as u (id, kind, of_transmission)
+), retimed as (
+    update activity set created_at = $47 from changed
+    where activity.id = $48 and activity.dialog_id = changed.id and $48::uuid is not null
+), corrected as (
+    update transmission t set
+        depth = t.depth + $49::smallint,
+        created_at = case when t.id = $50 then $51 else t.created_at end,
+        related_id = case when t.id = $50 then $52 else t.related_id end,
+        type = case when t.id = $50 then $53 else t.type end,
+        idempotent_key = case when t.id = $50 then $54 else t.idempotent_key end,
+        body = case when t.id = $50 then $55 else t.body end
+    from changed where t.dialog_id = changed.id and t.id = any($56)
 ), new_label_log as (
     insert into label_log (dialog_id, created_at, label, is_set, performed_by)
     select $1, $43, label, (previous.new_labels & bit) <> 0, $44
@@ -131,8 +154,45 @@ with previous as (
 ), told as (
     insert into outbox (dialog_id, occurred_at, available_at, payload)
     select changed.id, $43, $45, $46 from changed where $46::jsonb is not null
-)
-select count(*) from changed";
+",
+    keep_outcome!("changed", "$57", "$58", "$59", "$60", "$43"),
+    ")
+select count(*) from changed"
+);
+
+const CORRECTED: &str = concat!(
+    "with recursive related as (
+        select id, depth from transmission where id = $2 and dialog_id = $1
+        union
+        select t.id, t.depth from transmission t join related r on t.related_id = r.id where t.dialog_id = $1
+    )
+    select ",
+    transmission_row!(),
+    " as stored, t.depth,
+        exists (select 1 from activity o where o.transmission_id = t.id and o.type = 4) as is_opened,
+        array(select id from related) as subtree, (select max(depth) from related) as deepest
+    from transmission t where t.id = $2 and t.dialog_id = $1",
+);
+
+const PURGE: &str = concat!(
+    "with purged as (
+    delete from dialog where id = $1 and revision = $2 returning id
+), documents as (
+    delete from dialog_document using purged where dialog_id = purged.id
+), transmissions as (
+    delete from transmission using purged where dialog_id = purged.id
+), activities as (
+    delete from activity using purged where dialog_id = purged.id
+), parts as (
+    delete from dialog_part using purged where dialog_id = purged.id
+), told as (
+    insert into outbox (dialog_id, occurred_at, available_at, payload)
+    select id, $3, $4, $5 from purged where $5::jsonb is not null
+",
+    keep_outcome!("purged", "$6", "$7", "$8", "$9", "$3"),
+    ")
+select count(*) from purged"
+);
 
 const LOAD: &str = concat!(
     "select ",
@@ -142,10 +202,11 @@ const LOAD: &str = concat!(
                 (select count(*) from (select 1 from transmission c where c.related_id = t.id limit 101) c),
                 exists (select 1 from activity o where o.transmission_id = t.id and o.type = 4)))
             from transmission t where t.id = any($1) and t.dialog_id = d.id) as known_transmissions,
-        array(select a.id from activity a where a.id = any($1) and a.dialog_id = d.id) as known_activities,
+        (select json_agg(json_build_array(a.id, a.type))
+            from activity a where a.id = any($1) and a.dialog_id = d.id) as known_activities,
         (select json_agg(json_build_array(t.idempotent_key, t.id))
             from transmission t where t.dialog_id = d.id and t.idempotent_key = any($2)) as known_keys,
-        (select json_agg(json_build_array(p.id, p.dialog_id, p.of_transmission))
+        (select json_agg(json_build_array(p.id, p.kind, p.dialog_id, p.of_transmission))
             from dialog_part p where p.id = any($1)) as known_parts
     from dialog d join dialog_document doc on doc.dialog_id = d.id
     where d.id = $3 and ($4 or d.org = $5 or d.resource_key = any($6))",
@@ -171,6 +232,12 @@ const DETAIL: &str = concat!(
     from dialog d join dialog_document doc on doc.dialog_id = d.id
     where d.id = $1 and ($2 or d.org = $3 or d.resource_key = any($4))",
 );
+
+/// Id, kind, dialog and whether of a transmission, of a part with an id that a request names.
+type PartRow = (Uuid, i16, Uuid, bool);
+
+/// Id, depth, type, children and whether opened, of a transmission that a request names.
+type KnownRow = (Uuid, i16, i16, i64, bool);
 
 /// Transmissions as one array for each column.
 #[derive(Default)]
@@ -248,8 +315,17 @@ impl Store {
     /// # Errors
     /// [`StoreFailure::Taken`] when an id or an idempotency key is in use.
     pub async fn create(&self, creation: Creation) -> Result<(), StoreFailure> {
-        let Creation { dialog: d, transmissions, activities, service_owner_labels, claims, events, now } =
-            creation;
+        let Creation {
+            dialog: d,
+            transmissions,
+            activities,
+            service_owner_labels,
+            claims,
+            events,
+            now,
+            kept,
+        } = creation;
+        let kept = KeptColumns::of(kept);
         let (list, detail) = split_documents(&d.documents);
         let t = TransmissionColumns::of(transmissions);
         let a = ActivityColumns::of(activities);
@@ -315,6 +391,10 @@ impl Store {
             .bind(labels)
             .bind(events.available_at.unwrap_or(now).utc())
             .bind(Json(events))
+            .bind(kept.caller)
+            .bind(kept.key)
+            .bind(kept.fingerprint)
+            .bind(kept.outcome)
             .execute(self.pool())
             .await?;
         Ok(())
@@ -333,6 +413,14 @@ impl Store {
         let (part_ids, part_kinds, part_places) = part_columns(&change.claims);
         let available_at =
             change.events.as_ref().and_then(|events| events.available_at).unwrap_or(change.now);
+        let (retimed, corrected, subtree, deeper_by) = match change.correction {
+            None => (None, None, Vec::new(), 0),
+            Some(Correction::FormSavedAt(id, moment)) => (Some((id, moment)), None, Vec::new(), 0),
+            Some(Correction::Transmission { transmission, subtree, deeper_by }) => {
+                (None, Some(transmission), subtree, deeper_by)
+            }
+        };
+        let kept = KeptColumns::of(change.kept);
         let row = sqlx::query(CHANGE)
             .bind(d.id)
             .bind(change.expected_revision)
@@ -380,6 +468,61 @@ impl Store {
             .bind(Json(Actor::service_owner()))
             .bind(available_at.utc())
             .bind(change.events.map(Json))
+            .bind(retimed.map(|(_, moment)| moment.utc()))
+            .bind(retimed.map(|(id, _)| id))
+            .bind(deeper_by)
+            .bind(corrected.as_ref().map(|t| t.id))
+            .bind(corrected.as_ref().map(|t| t.created_at.utc()))
+            .bind(corrected.as_ref().and_then(|t| t.related_transmission_id))
+            .bind(corrected.as_ref().map(|t| t.r#type.code()))
+            .bind(corrected.as_ref().and_then(|t| t.idempotent_key.clone()))
+            .bind(corrected.map(|t| Json(t.body)))
+            .bind(subtree)
+            .bind(kept.caller)
+            .bind(kept.key)
+            .bind(kept.fingerprint)
+            .bind(kept.outcome)
+            .bind(change.released)
+            .fetch_one(self.pool())
+            .await?;
+        Ok(row.try_get::<i64, _>(0)? == 1)
+    }
+
+    /// Loads a transmission that is to be corrected, with all that relate to it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn corrected(&self, dialog: Uuid, id: Uuid) -> Result<Option<Corrected>, StoreFailure> {
+        let query = sqlx::query(CORRECTED).bind(dialog).bind(id);
+        let Some(row) = query.fetch_optional(self.pool()).await? else { return Ok(None) };
+        let Json(stored): Json<TransmissionRow> = row.try_get("stored")?;
+        Ok(Some(Corrected {
+            transmission: transmission(stored)?,
+            depth: row.try_get("depth")?,
+            is_opened: row.try_get("is_opened")?,
+            subtree: row.try_get("subtree")?,
+            deepest: row.try_get("deepest")?,
+        }))
+    }
+
+    /// Removes a dialog with everything that belongs to it, if it still has the revision that was
+    /// read. Tells whether it had.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn purge(&self, purge: Purge) -> Result<bool, StoreFailure> {
+        let available_at = purge.events.as_ref().and_then(|events| events.available_at).unwrap_or(purge.now);
+        let kept = KeptColumns::of(purge.kept);
+        let row = sqlx::query(PURGE)
+            .bind(purge.dialog)
+            .bind(purge.expected_revision)
+            .bind(purge.now.utc())
+            .bind(available_at.utc())
+            .bind(purge.events.map(Json))
+            .bind(kept.caller)
+            .bind(kept.key)
+            .bind(kept.fingerprint)
+            .bind(kept.outcome)
             .fetch_one(self.pool())
             .await?;
         Ok(row.try_get::<i64, _>(0)? == 1)
@@ -406,13 +549,12 @@ impl Store {
             .fetch_optional(self.pool())
             .await?;
         let Some(row) = row else { return Ok(None) };
-        let transmissions: Option<Json<Vec<(Uuid, i16, i16, i64, bool)>>> =
-            row.try_get("known_transmissions")?;
+        let transmissions: Option<Json<Vec<KnownRow>>> = row.try_get("known_transmissions")?;
         let keys: Option<Json<HashMap<String, Uuid>>> = row
             .try_get::<Option<Json<Vec<(String, Uuid)>>>, _>("known_keys")?
             .map(|Json(keys)| Json(keys.into_iter().collect()));
-        let parts: Option<Json<Vec<(Uuid, Uuid, bool)>>> = row.try_get("known_parts")?;
-        let activities: Vec<Uuid> = row.try_get("known_activities")?;
+        let parts: Option<Json<Vec<PartRow>>> = row.try_get("known_parts")?;
+        let activities: Option<Json<Vec<(Uuid, i16)>>> = row.try_get("known_activities")?;
         let known = Known {
             transmissions: transmissions
                 .map_or_else(Vec::new, |Json(t)| t)
@@ -424,12 +566,18 @@ impl Store {
                     (id, KnownTransmission { parent, is_from_party, is_opened })
                 })
                 .collect(),
-            activities: activities.into_iter().collect::<HashSet<_>>(),
+            activities: activities
+                .map_or_else(Vec::new, |Json(activities)| activities)
+                .into_iter()
+                .filter_map(|(id, kind)| Some((id, DialogActivityType::from_code(kind)?)))
+                .collect(),
             transmission_keys: keys.map_or_else(HashMap::new, |Json(keys)| keys),
             parts: parts
                 .map_or_else(Vec::new, |Json(parts)| parts)
                 .into_iter()
-                .map(|(id, dialog, of_transmission)| (id, KnownPart { dialog, of_transmission }))
+                .map(|(id, kind, dialog, of_transmission)| {
+                    ((kind, id), KnownPart { dialog, of_transmission })
+                })
                 .collect(),
         };
         Ok(Some(Loaded { dialog: dialog(&row)?, known }))

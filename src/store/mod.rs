@@ -1,6 +1,9 @@
 //! All SQL. One file per group of tables; statements return domain types.
 
+mod children;
 mod dialogs;
+mod labels;
+mod repetition;
 mod rows;
 mod search;
 mod seen;
@@ -9,7 +12,10 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
+pub use children::Children;
 pub use dialogs::{DialogDetail, Loaded, References};
+pub use labels::Labelled;
+pub(crate) use repetition::KEY_IN_USE;
 pub use rows::key_of;
 pub use search::{ListedActivity, ListedDialog, Listing};
 pub use seen::{SeenEntry, Viewing};
@@ -19,6 +25,9 @@ pub use seen::{SeenEntry, Viewing};
 pub struct Store {
     pool: PgPool,
 }
+
+/// How long a statement may take.
+const STATEMENT_TIMEOUT: &str = "20s";
 
 /// The database did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +46,9 @@ pub enum StoreFailure {
     /// Another transaction was in the way; trying again helps.
     #[error("the database could not serialise concurrent writes")]
     Conflict,
+    /// A statement took longer than it may.
+    #[error("a statement took too long")]
+    TimedOut,
     /// Something stored is not as it must be.
     #[error("stored data is damaged: {0}")]
     Damaged(String),
@@ -57,6 +69,7 @@ impl From<sqlx::Error> for StoreFailure {
                         detail: e.detail().unwrap_or_default().to_owned(),
                     },
                     Some(("40001" | "40P01", _)) => Self::Conflict,
+                    Some(("57014", _)) => Self::TimedOut,
                     _ => Self::Other(error),
                 }
             }
@@ -72,15 +85,16 @@ impl Store {
     /// Opens a pool of at most `connections` connections. Connects when first used.
     #[must_use]
     pub fn open(options: PgConnectOptions, connections: u32) -> Self {
-        let options = options
-            .application_name("dialogporten")
-            .statement_cache_capacity(500)
-            .options([("timezone", "UTC"), ("idle_in_transaction_session_timeout", "60000")]);
+        let options = options.application_name("dialogporten").statement_cache_capacity(500).options([
+            ("timezone", "UTC"),
+            ("statement_timeout", STATEMENT_TIMEOUT),
+            ("idle_in_transaction_session_timeout", "60s"),
+        ]);
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(3))
-            .idle_timeout(Duration::from_secs(600))
-            .max_lifetime(Duration::from_secs(1_800))
+            .idle_timeout(Duration::from_mins(10))
+            .max_lifetime(Duration::from_mins(30))
             // A ping at every acquire would double the round trips; idle connections are pinged.
             .test_before_acquire(false)
             .before_acquire(|connection, meta| {
@@ -106,7 +120,12 @@ impl Store {
     /// # Errors
     /// When the database does not answer, or has a schema that is not ours.
     pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
-        MIGRATIONS.run(&self.pool).await
+        // A change of a large table takes as long as it takes.
+        let options = self.pool.connect_options().as_ref().clone().options([("statement_timeout", "0")]);
+        let patient = PgPoolOptions::new().max_connections(1).connect_with(options).await?;
+        let migrated = MIGRATIONS.run(&patient).await;
+        patient.close().await;
+        migrated
     }
 
     /// Whether the database answers.

@@ -123,6 +123,17 @@ fn push_scope(sql: &mut QueryBuilder<Postgres>, scope: &SearchScope) {
         sql.push_bind(ids).push("::uuid[], ").push_bind(parties).push("::bigint[], ");
         sql.push_bind(resources).push("::bigint[]))");
     }
+    if !scope.labels().is_empty() {
+        let (mut labels, mut parties, mut resources) = (Vec::new(), Vec::new(), Vec::new());
+        for (label, party, resource) in scope.labels() {
+            labels.push(label.as_str());
+            parties.push(*party);
+            resources.push(*resource);
+        }
+        sql.push(" or (d.id, d.party_key, d.resource_key) in (select l.dialog_id, g.party_key, g.resource_key from unnest(");
+        sql.push_bind(labels).push("::text[], ").push_bind(parties).push("::bigint[], ").push_bind(resources);
+        sql.push("::bigint[]) as g (value, party_key, resource_key) join service_owner_label l on l.value = g.value)");
+    }
 }
 
 fn push_filters(sql: &mut QueryBuilder<Postgres>, filters: &Filters) {

@@ -57,18 +57,18 @@ pub struct Viewing {
 }
 
 const VIEW: &str = "\
-with new_entry as (
+with previous as (
+    select id, system_labels, content_updated_at = $8 as is_current, is_seen from dialog where id = $2 for update
+), new_entry as (
     insert into seen_log (id, dialog_id, seen_at, user_kind, via_service_owner, user_id, user_name)
-    select $1, $2, $3, $4, $5, $6, $7 from dialog where id = $2
+    select $1, id, $3, $4, $5, $6, $7 from previous
     on conflict (id) do nothing returning id
-), previous as (
-    select id, system_labels, content_updated_at = $8 as is_current,
-        (content_updated_at = $8 and not is_seen) as newly_seen
-    from dialog where id = $2 for update
 ), changed as (
-    update dialog set is_seen = dialog.is_seen or previous.is_current, system_labels = dialog.system_labels & ~8::smallint
+    update dialog set is_seen = dialog.is_seen or previous.is_current,
+        system_labels = dialog.system_labels & ~8::smallint
     from previous
-    where dialog.id = previous.id and (previous.newly_seen or (previous.system_labels & 8) <> 0)
+    where dialog.id = previous.id
+        and ((previous.is_current and not previous.is_seen) or (previous.system_labels & 8) <> 0)
 ), unmarked as (
     insert into label_log (dialog_id, created_at, label, is_set, performed_by)
     select id, $3, 4, false, $9 from previous where (system_labels & 8) <> 0

@@ -1,10 +1,10 @@
 //! Which tokens open which operations. The token is looked at before anything else of a request but
 //! its media type.
 
+use dialogporten::access::policy::Policy;
 use dialogporten::sandbox::token_generator::TokenKind;
 use reqwest::Method;
 use serde_json::Value;
-use uuid::Uuid;
 
 use crate::harness::*;
 
@@ -16,55 +16,71 @@ struct Operation {
     method: Method,
     path: &'static str,
     body: Option<&'static str>,
-    scope: &'static str,
+    policy: Policy,
 }
 
 /// Every operation that needs a token.
 fn operations() -> Vec<Operation> {
-    let one = "/api/v1/serviceowner/dialogs/{dialogId}";
-    let (json, patch) = (Some("application/json"), Some("application/json-patch+json"));
-    [
-        (Method::POST, "/api/v1/serviceowner/dialogs", json, SERVICE_OWNER),
-        (Method::GET, one, None, SERVICE_OWNER),
-        (Method::HEAD, one, None, SERVICE_OWNER),
-        (Method::PUT, one, json, SERVICE_OWNER),
-        (Method::PATCH, one, patch, SERVICE_OWNER),
-        (Method::GET, "/api/v1/enduser/dialogs", None, END_USER),
-        (Method::GET, "/api/v1/enduser/dialogs/{dialogId}", None, END_USER),
-    ]
-    .into_iter()
-    .map(|(method, path, body, scope)| Operation { method, path, body, scope })
-    .collect()
+    let mut operations = Vec::new();
+    for declared in dialogporten::api::endpoints().operations() {
+        if declared.policy == Policy::Anonymous {
+            continue;
+        }
+        let method = Method::from_bytes(declared.verb.name().to_uppercase().as_bytes()).unwrap();
+        let operation = |method| Operation {
+            method,
+            path: declared.path,
+            body: declared.body.media_types().first().copied(),
+            policy: declared.policy,
+        };
+        if method == Method::GET {
+            operations.push(operation(Method::HEAD));
+        }
+        operations.push(operation(method));
+    }
+    assert!(operations.len() >= 7, "there are operations");
+    operations
 }
 
 impl Operation {
-    fn is_for_owners(&self) -> bool {
-        self.scope == SERVICE_OWNER
+    fn is_for_end_users(&self) -> bool {
+        self.policy == Policy::EndUser
+    }
+
+    /// The scopes that open it, separated by spaces.
+    fn scopes(&self) -> String {
+        self.policy.scopes()[0].join(" ")
+    }
+
+    /// The path with this in place of every parameter.
+    fn path_with(&self, value: &str) -> String {
+        let segments =
+            self.path.split('/').map(|segment| if segment.starts_with('{') { value } else { segment });
+        segments.collect::<Vec<_>>().join("/")
+    }
+
+    fn call(&self, client: &Client, path: &str, body: &'static str) -> Call {
+        let call = client.call(self.method.clone(), path);
+        match self.body {
+            Some(media_type) => call.content_type(media_type).body(body),
+            None => call,
+        }
     }
 
     /// The operation with everything wrong that can be.
     fn junk(&self, client: &Client) -> Call {
-        let path = format!("{}?endUserId=x&limit=x", self.path.replace("{dialogId}", "no-uuid"));
-        let call =
-            client.call(self.method.clone(), &path).header("accept-language", ";;;").header("if-match", "?");
-        match self.body {
-            Some(media_type) => call.content_type(media_type).body("{"),
-            None => call,
-        }
+        let path = format!("{}?endUserId=x&limit=x&isSilentUpdate=x", self.path_with("no-uuid"));
+        self.call(client, &path, "{").header("accept-language", ";;;").header("if-match", "?")
     }
 
     /// The operation on a dialog that is not there.
-    fn plausible(&self, client: &Client, id: Uuid) -> Call {
-        let call = client.call(self.method.clone(), &self.path.replace("{dialogId}", &id.to_string()));
-        match self.body {
-            Some(media_type) => call.content_type(media_type).body("[]"),
-            None => call,
-        }
+    fn plausible(&self, service: &Service, client: &Client) -> Call {
+        self.call(client, &self.path_with(&service.id().to_string()), "[]")
     }
 
     /// Both ways to call it.
     fn calls(&self, service: &Service, client: &Client) -> [Call; 2] {
-        [self.junk(client), self.plausible(client, service.id())]
+        [self.junk(client), self.plausible(service, client)]
     }
 }
 
@@ -110,17 +126,21 @@ async fn without_a_token_nothing_opens() {
 #[tokio::test]
 async fn tokens_that_are_not_valid_open_nothing() {
     let service = Service::shared().await;
-    let good = |ttl: &str, env: &str, scope: &str| {
-        let owner = [("org", "ttd"), ("orgNo", "991825827"), ("scopes", scope), ("ttl", ttl), ("env", env)];
-        let person = [("pid", PERSON_NUMBER), ("scopes", scope), ("ttl", ttl), ("env", env)];
-        if scope == SERVICE_OWNER {
-            service.token(TokenKind::Enterprise, &owner)
-        } else {
-            service.token(TokenKind::Personal, &person)
-        }
-    };
     for operation in operations() {
-        let valid = good("60", "at23", operation.scope);
+        let good = |ttl: &str, env: &str| {
+            let scopes = operation.scopes();
+            if operation.is_for_end_users() {
+                let person = [("pid", PERSON_NUMBER), ("scopes", &scopes), ("ttl", ttl), ("env", env)];
+                service.token(TokenKind::Personal, &person)
+            } else {
+                // Some operations are for administrators alone, which only they find out themselves.
+                let scopes = format!("{scopes} {ADMIN}");
+                let owner =
+                    [("org", "ttd"), ("orgNo", "991825827"), ("scopes", &scopes), ("ttl", ttl), ("env", env)];
+                service.token(TokenKind::Enterprise, &owner)
+            }
+        };
+        let valid = good("60", "at23");
         let [header, payload, signature] = valid.split('.').collect::<Vec<_>>()[..] else { panic!("a JWS") };
         let claims: Value = {
             use base64::Engine as _;
@@ -139,13 +159,13 @@ async fn tokens_that_are_not_valid_open_nothing() {
         for (fault, token, challenge) in [
             ("garbage", "thisisnotavalidtoken".to_owned(), INVALID),
             ("garbage in three parts", "invalid.jwt.token".to_owned(), INVALID),
-            ("expired", good("-60", "at23", operation.scope), INVALID),
+            ("expired", good("-60", "at23"), INVALID),
             ("without an end", signed(&claims.clone().without("/exp")), INVALID),
             ("of the future", signed(&claims.clone().with("/nbf", now + 60)), INVALID),
             ("unsigned", unsigned, INVALID),
             ("signed for other claims", mixed, INVALID),
             ("signed by another issuer", service.keys().maskinporten.sign(&claims).unwrap(), INVALID),
-            ("of another environment", good("60", "tt02", operation.scope), "Bearer"),
+            ("of another environment", good("60", "tt02"), "Bearer"),
             ("of nobody", signed(&claims.clone().without("/iss")), "Bearer"),
             ("too long", format!("{header}.{}.{signature}", "x".repeat(16 * 1024)), INVALID),
         ] {
@@ -157,8 +177,14 @@ async fn tokens_that_are_not_valid_open_nothing() {
             }
         }
         // The one that all of these were made of is let in.
-        let status = operation.plausible(&service.with_token(&valid), service.id()).await.status.as_u16();
-        assert!([400, 404].contains(&status), "{} {}: {status}", operation.method, operation.path);
+        let answer = operation.plausible(service, &service.with_token(&valid)).await;
+        let name = format!("{} {}", operation.method, operation.path);
+        assert!(
+            [200, 400, 404].contains(&answer.status.as_u16()),
+            "{name}: {} {}",
+            answer.status,
+            answer.text()
+        );
     }
 }
 
@@ -184,26 +210,23 @@ async fn valid_tokens_of_others_are_refused() {
     };
     let both = format!("{SERVICE_OWNER} {END_USER}");
     for operation in operations() {
-        let cases = if operation.is_for_owners() {
-            vec![
-                // No scope of service owners.
-                (owner("wrong-scope"), Some(insufficient), vec![]),
-                (owner(&format!("{SERVICE_OWNER}.admin {SERVICE_OWNER}.search")), Some(insufficient), vec![]),
-                (owner(&format!("x{SERVICE_OWNER} {SERVICE_OWNER}x")), Some(insufficient), vec![]),
-                // Tokens of end users.
-                (person(END_USER), Some(insufficient), vec![]),
-                (system_user(END_USER), Some(insufficient), vec![]),
-                (service.email_user(), Some(insufficient), vec![]),
-                // The scope in the wrong hands.
-                (person(SERVICE_OWNER), None, vec![("Forbidden", "consumer")]),
-                (system_user(SERVICE_OWNER), None, vec![("Type", "ServiceOwner")]),
-                (mixed(SERVICE_OWNER), None, vec![("Type", "person")]),
-            ]
-        } else {
-            vec![
-                (person("wrong-scope"), Some(insufficient), vec![]),
-                (person("digdir:dialogporten.correspondence"), Some(insufficient), vec![]),
-                // Tokens of service owners.
+        let scopes = operation.scopes();
+        let mut cases = vec![
+            (owner("wrong-scope"), Some(insufficient), vec![]),
+            (person("wrong-scope"), Some(insufficient), vec![]),
+            (
+                owner(&format!("x{SERVICE_OWNER} {SERVICE_OWNER}x {END_USER}.correspondence")),
+                Some(insufficient),
+                vec![],
+            ),
+        ];
+        // All scopes but one do not do.
+        for missing in scopes.split(' ') {
+            let others: Vec<&str> = scopes.split(' ').filter(|scope| *scope != missing).collect();
+            cases.push((owner(&format!("x {}", others.join(" "))), Some(insufficient), vec![]));
+        }
+        match operation.policy {
+            Policy::EndUser => cases.extend([
                 (service.owner(), Some(insufficient), vec![]),
                 (service.owner_with(ADMIN), Some(insufficient), vec![]),
                 // The scope in the wrong hands.
@@ -211,8 +234,21 @@ async fn valid_tokens_of_others_are_refused() {
                 (owner(&both), None, vec![("Type", "Person")]),
                 (mixed(&both), None, vec![("Type", "person")]),
                 (legacy_user.clone(), None, vec![("Type", "Person")]),
-            ]
-        };
+            ]),
+            policy => {
+                cases.extend([
+                    (person(END_USER), Some(insufficient), vec![]),
+                    (system_user(END_USER), Some(insufficient), vec![]),
+                    (service.email_user(), Some(insufficient), vec![]),
+                    // The scopes in the wrong hands.
+                    (person(&scopes), None, vec![("Forbidden", "consumer")]),
+                ]);
+                if policy != Policy::NotificationConditionCheck {
+                    cases.push((system_user(&scopes), None, vec![("Type", "ServiceOwner")]));
+                    cases.push((mixed(&scopes), None, vec![("Type", "person")]));
+                }
+            }
+        }
         for (client, challenge, keys) in cases {
             for call in operation.calls(service, &client) {
                 assert_refused(&operation, &call.await, 403, challenge, &keys);
@@ -228,7 +264,7 @@ async fn refusals_name_the_scope_that_is_needed() {
         let token =
             service.token(TokenKind::Enterprise, &[("orgNo", "991825827"), ("scopes", "wrong-scope")]);
         let answer = operation.junk(&service.with_token(&token)).await;
-        let expected = format!(r#"Bearer error="insufficient_scope", scope="{}""#, operation.scope);
+        let expected = format!(r#"Bearer error="insufficient_scope", scope="{}""#, operation.scopes());
         assert_eq!(answer.header("www-authenticate"), Some(expected.as_str()));
     }
 }

@@ -58,7 +58,7 @@ mod routing {
         for (path, method, allowed) in [
             (OWNER_DIALOGS, Method::PUT, vec!["POST"]),
             (OWNER_DIALOGS, Method::GET, vec!["POST"]),
-            (one.as_str(), Method::POST, vec!["GET", "HEAD", "PATCH", "PUT"]),
+            (one.as_str(), Method::POST, vec!["DELETE", "GET", "HEAD", "PATCH", "PUT"]),
             (USER_DIALOGS, Method::POST, vec!["GET", "HEAD"]),
             (JWKS, Method::DELETE, vec!["GET", "HEAD"]),
         ] {
@@ -586,7 +586,7 @@ mod parameters {
             person.get(&format!("{USER_DIALOGS}/{bad}")).await.assert_problem(400, &[("dialogId", "UUID")]);
         }
         owner.get(&format!("{OWNER_DIALOGS}/%00")).await.assert_problem(400, &[("dialogId", "UUID")]);
-        owner.get(&format!("{OWNER_DIALOGS}/%FF")).await.assert_problem(404, &[]);
+        owner.get(&format!("{OWNER_DIALOGS}/%FF")).await.assert_problem(400, &[("dialogId", "UTF-8")]);
         // A version that no dialog can have is no mistake of form.
         let other = "86ea8715-05f5-4a4e-8bf7-91840e06dee5";
         owner.get(&format!("{OWNER_DIALOGS}/{other}")).await.assert_problem(404, &[("DialogEntity", other)]);

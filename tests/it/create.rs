@@ -646,7 +646,7 @@ mod hierarchy {
     /// A dialog with these transmissions, given as indexes of the ones they answer.
     fn related(service: &Service, parents: &[Option<usize>]) -> Value {
         let ids = &mut service.clock.ids(service.now());
-        let ids: Vec<String> = parents.iter().map(|_| ids.next().to_string()).collect();
+        let ids: Vec<String> = parents.iter().map(|_| ids.next_id().to_string()).collect();
         let transmissions: Vec<Value> = parents
             .iter()
             .enumerate()
@@ -727,7 +727,7 @@ async fn content_is_unopened_until_every_letter_has_been_opened() {
         let ids = &mut service.clock.ids(service.now());
         let letter = one_of_each()["transmissions"][0].clone();
         let letter = |kind: &&str| {
-            let id = ids.next();
+            let id = ids.next_id();
             (id, letter.clone().with("/id", id.to_string()).with("/type", *kind))
         };
         kinds.iter().map(letter).collect()

@@ -605,7 +605,7 @@ mod appended {
         let service = Service::shared().await;
         let owner = service.owner();
         let ids = &mut service.clock.ids(service.now());
-        let ids: Vec<String> = (0..100).map(|_| ids.next().to_string()).collect();
+        let ids: Vec<String> = (0..100).map(|_| ids.next_id().to_string()).collect();
         let chain = |range: std::ops::Range<usize>| -> Vec<Value> {
             let link = |index: usize| {
                 let letter = letter().with("/id", ids[index].as_str());

@@ -1,43 +1,90 @@
 //! Dialogs as end users see them.
 
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 
 use crate::access::policy::Policy;
 use crate::api::ApiState;
-use crate::api::http::operation::{Admitted, BodyKind, Operation, Verb};
-use crate::api::http::paging::{self, PaginatedList};
+use crate::api::http::operation::{Admitted, Answer, BodyKind, Operation, Verb};
+use crate::api::http::paging::{self, CONTINUATION_TOKEN, LIMIT, ORDER_BY, PaginatedList};
+use crate::api::http::parameter::{ACCEPT_LANGUAGE, Parameter};
 use crate::api::http::params::Params;
 use crate::api::http::problem::Problem;
 use crate::api::http::respond;
-use crate::app::{DialogListView, DialogSearch};
+use crate::app::{DialogListView, DialogSearch, DialogView};
 use crate::dialog::limits;
 use crate::dialog::model::{RESOURCE_URN_PREFIX, SystemLabels};
 use crate::dialog::party::PartyUrn;
 use crate::dialog::vocabulary::{DialogStatus, SystemLabel};
 use crate::json::{Failures, Path, UriReference};
 use crate::search::{Between, Filters};
+use crate::timestamp::Timestamp;
 
 /// `GET /dialogs/{dialogId}`
 pub const GET_DIALOG: Operation = Operation {
     id: "GetDialog",
+    long_id: "V1EndUserDialogsQueriesGet_Dialog",
     verb: Verb::Get,
     path: "/api/v1/enduser/dialogs/{dialogId}",
     policy: Policy::EndUser,
+    parameters: &[ACCEPT_LANGUAGE],
     body: BodyKind::None,
+    answer: Answer::json::<DialogView>().with_etag(),
+    refusals: &[StatusCode::GONE],
     summary: "Gives a dialog with what the user may see and do, and records that it was opened.",
 };
 
 /// `GET /dialogs`
 pub const SEARCH_DIALOGS: Operation = Operation {
     id: "SearchDialogs",
+    long_id: "V1EndUserDialogsQueriesSearch_Dialog",
     verb: Verb::Get,
     path: "/api/v1/enduser/dialogs",
     policy: Policy::EndUser,
+    parameters: &[
+        Parameter::query::<Vec<String>>(
+            "party",
+            "Parties, as URNs, at most 100; this or `serviceResource` is required.",
+        ),
+        Parameter::query::<Vec<String>>("serviceResource", "Services, as URNs, at most 20."),
+        Parameter::query::<Vec<String>>("org", "Short codes of service owners, at most 20."),
+        Parameter::query::<Vec<DialogStatus>>("status", "How far dialogs have come."),
+        Parameter::query::<Vec<String>>("extendedStatus", "Statuses of the services' own, at most 20."),
+        Parameter::query::<Option<String>>("externalReference", "The service's own reference."),
+        Parameter::query::<Option<String>>("process", "The process that dialogs are part of, as a URI."),
+        Parameter::query::<Vec<SystemLabel>>("systemLabel", "Labels, all of which dialogs must have."),
+        Parameter::query::<Option<bool>>(
+            "excludeApiOnly",
+            "Whether to leave out dialogs that only systems should show.",
+        ),
+        Parameter::query::<Option<bool>>("isContentSeen", "Whether the content has been seen."),
+        Parameter::query::<Option<Timestamp>>("createdAfter", "Created then or later."),
+        Parameter::query::<Option<Timestamp>>("createdBefore", "Created then or earlier."),
+        Parameter::query::<Option<Timestamp>>("updatedAfter", "Last changed then or later."),
+        Parameter::query::<Option<Timestamp>>("updatedBefore", "Last changed then or earlier."),
+        Parameter::query::<Option<Timestamp>>("contentUpdatedAfter", "Content last changed then or later."),
+        Parameter::query::<Option<Timestamp>>(
+            "contentUpdatedBefore",
+            "Content last changed then or earlier.",
+        ),
+        Parameter::query::<Option<Timestamp>>("dueAfter", "Due then or later."),
+        Parameter::query::<Option<Timestamp>>("dueBefore", "Due then or earlier."),
+        Parameter::query::<Option<String>>("search", "Words to be found in the dialog."),
+        Parameter::query::<Option<String>>("searchLanguageCode", "Language of these words (ISO 639-1)."),
+        ORDER_BY,
+        CONTINUATION_TOKEN,
+        LIMIT,
+        ACCEPT_LANGUAGE,
+    ],
     body: BodyKind::None,
+    answer: Answer::json::<PaginatedList<DialogListView>>(),
+    refusals: &[StatusCode::UNPROCESSABLE_ENTITY],
     summary: "Lists dialogs of parties that the user represents, newest content first.",
 };
+
+/// What is no URN of a resource: no resource has this id.
+const NO_RESOURCE: &str = "";
 
 /// Most values of the parameter `party`.
 const MAX_PARTIES: usize = 100;
@@ -90,13 +137,16 @@ fn read_search(params: &mut Params) -> DialogSearch {
         }
     }
     at_most(MAX_PARTIES, &parties, "party", failures);
+    // What is too long a list is not looked at item by item.
+    let parties = if parties.len() > MAX_PARTIES { Vec::new() } else { parties };
     at_most(MAX_VALUES, &resources, "serviceResource", failures);
     let mut wanted = Vec::with_capacity(parties.len());
     for (index, party) in parties.iter().enumerate() {
         match PartyUrn::parse_dialog_party(party) {
             Some(party) => wanted.push(party),
             None => {
-                failures.add(&Path::Root("party").item(index), "must be the URN of a person or organisation.")
+                failures
+                    .add(&Path::Root("party").item(index), "must be the URN of a person or organisation.");
             }
         }
     }
@@ -104,7 +154,7 @@ fn read_search(params: &mut Params) -> DialogSearch {
     let resources = resources
         .into_iter()
         .map(|urn| urn.to_lowercase())
-        .map(|urn| urn.strip_prefix(RESOURCE_URN_PREFIX).map_or_else(|| urn.clone(), str::to_owned))
+        .map(|urn| urn.strip_prefix(RESOURCE_URN_PREFIX).unwrap_or(NO_RESOURCE).to_owned())
         .collect();
     for name in ["search", "searchLanguageCode"] {
         if query.first(name).is_some_and(|value| !value.is_empty()) {
@@ -167,6 +217,7 @@ fn read_filters(query: &crate::api::http::query::Query, failures: &mut Failures)
 fn at_most(most: usize, values: &[String], name: &str, failures: &mut Failures) {
     if values.len() > most {
         failures.add(&Path::Root(name), format!("must have at most {most} values; got {}.", values.len()));
+        return;
     }
     for (index, value) in values.iter().enumerate() {
         let length = value.encode_utf16().count();

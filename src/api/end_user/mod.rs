@@ -2,18 +2,13 @@
 
 mod dialogs;
 
-use axum::Router;
-
-use super::ApiState;
-use super::http::operation::Operations;
+use super::http::operation::Endpoints;
 
 pub use dialogs::{GET_DIALOG, SEARCH_DIALOGS};
 
 /// All operations.
-pub fn router(state: &ApiState) -> Router<ApiState> {
-    Router::new().operation(state, &GET_DIALOG, dialogs::get_dialog).operation(
-        state,
-        &SEARCH_DIALOGS,
-        dialogs::search_dialogs,
-    )
+pub fn endpoints() -> Endpoints {
+    Endpoints::new()
+        .operation(&GET_DIALOG, dialogs::get_dialog)
+        .operation(&SEARCH_DIALOGS, dialogs::search_dialogs)
 }

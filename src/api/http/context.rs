@@ -45,6 +45,9 @@ fn trace(headers: &HeaderMap, clock: &Clock) -> String {
     let given = headers.get("traceparent").and_then(|value| value.to_str().ok()).and_then(|value| {
         let mut parts = value.split('-');
         let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        if version == "00" && parts.next().is_some() {
+            return None;
+        }
         let hex = |text: &str, length: usize| {
             text.len() == length && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
         };
@@ -84,7 +87,12 @@ pub async fn surround(clock: Clock, request: Request, next: Next) -> Response {
             }
         }
         if method == Method::HEAD {
+            // The length is that of what GET would have given.
+            let length = axum::body::HttpBody::size_hint(response.body()).exact();
             *response.body_mut() = axum::body::Body::empty();
+            if let Some(length) = length {
+                response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+            }
         }
     }
     let headers = response.headers_mut();
@@ -93,13 +101,15 @@ pub async fn surround(clock: Clock, request: Request, next: Next) -> Response {
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     span.in_scope(|| {
-        tracing::info!(
-            method = %method,
-            route = route.as_ref().map_or("", |route| route.0.as_str()),
-            status = response.status().as_u16(),
-            duration_ms = started.elapsed().as_secs_f64() * 1_000.0,
-            "request"
-        );
+        let route = route.as_ref().map_or("", |route| route.0.as_str());
+        let status = response.status().as_u16();
+        let duration_ms = started.elapsed().as_secs_f64() * 1_000.0;
+        // Probes come every few seconds and say nothing as long as they are answered.
+        if route.starts_with("/health") && response.status().is_success() {
+            tracing::debug!(%method, route, status, duration_ms, "request");
+        } else {
+            tracing::info!(%method, route, status, duration_ms, "request");
+        }
     });
     response
 }

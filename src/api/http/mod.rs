@@ -6,6 +6,7 @@ pub mod conditional;
 pub mod context;
 pub mod operation;
 pub mod paging;
+pub mod parameter;
 pub mod params;
 pub mod problem;
 pub mod query;

@@ -1,5 +1,7 @@
-//! Operations: what an endpoint is called, who may call it, and what it takes. The router and the
-//! published documents are made from the same values.
+//! Operations: what an endpoint is called, who may call it, what it takes and what it gives. The
+//! router and the published documents are made from the same values.
+
+use std::collections::BTreeSet;
 
 use axum::Router;
 use axum::extract::{FromRequestParts, Request, State};
@@ -8,15 +10,16 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, on};
+use axum::routing::{MethodFilter, MethodRouter, on};
 
+use super::parameter::{IDEMPOTENCY_KEY, IF_MATCH, Parameter};
 use super::problem::Problem;
 use super::query::Query;
 use crate::access::caller::{Caller, impersonated_person};
 use crate::access::policy::{Policy, PolicyRefusal};
 use crate::access::token::TokenRefusal;
-use crate::api::ApiState;
-use crate::json::Failures;
+use crate::api::{ApiState, Maintenance};
+use crate::json::{Describe, Failures, Shape};
 
 /// An HTTP method of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,13 +61,13 @@ impl Verb {
 }
 
 /// What an operation takes as body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum BodyKind {
     /// Nothing; whatever comes is ignored.
     None,
-    /// `application/json`.
-    Json,
-    /// `application/json-patch+json` or `application/json`.
+    /// `application/json` of this shape.
+    Json(Shape),
+    /// `application/json-patch+json` or `application/json`: a JSON Patch (RFC 6902).
     JsonPatch,
 }
 
@@ -74,48 +77,205 @@ impl BodyKind {
     pub fn media_types(self) -> &'static [&'static str] {
         match self {
             Self::None => &[],
-            Self::Json => &["application/json"],
+            Self::Json(_) => &["application/json"],
             Self::JsonPatch => &["application/json-patch+json", "application/json"],
         }
+    }
+}
+
+/// What an operation gives when all is well.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The body, where there is one.
+    pub shape: Option<Shape>,
+    /// Whether the header `ETag` has the revision.
+    pub has_etag: bool,
+}
+
+impl Answer {
+    /// 201 with the new id, `Location` and `ETag`.
+    pub const CREATED: Self =
+        Self { status: StatusCode::CREATED, shape: Some(String::describe), has_etag: true };
+    /// 204.
+    pub const NO_CONTENT: Self = Self { status: StatusCode::NO_CONTENT, shape: None, has_etag: false };
+
+    /// 200 with JSON of this shape.
+    pub const fn json<T: Describe>() -> Self {
+        Self { status: StatusCode::OK, shape: Some(T::describe), has_etag: false }
+    }
+
+    /// The same, with `ETag`.
+    #[must_use]
+    pub const fn with_etag(mut self) -> Self {
+        self.has_etag = true;
+        self
     }
 }
 
 /// One operation of the API.
 #[derive(Debug)]
 pub struct Operation {
-    /// Id in the published documents, unique within its API.
+    /// Id in the document of its API.
     pub id: &'static str,
+    /// Id in the combined document. It also decides how the operation's shapes are called: see
+    /// [`crate::api::openapi::names`].
+    pub long_id: &'static str,
     /// Method.
     pub verb: Verb,
     /// Path as published, with `{parameters}`.
     pub path: &'static str,
     /// Who may call it.
     pub policy: Policy,
+    /// Parameters in the query and in headers, but for those that all operations of a kind have: see
+    /// [`Self::parameters`].
+    pub parameters: &'static [Parameter],
     /// What it takes.
     pub body: BodyKind,
+    /// What it gives.
+    pub answer: Answer,
+    /// Statuses of refusals that do not follow from the rest: see [`Self::refusals`].
+    pub refusals: &'static [StatusCode],
     /// What it does, in one sentence.
     pub summary: &'static str,
 }
 
-/// Adds operations to a router.
-pub trait Operations {
-    /// Routes an operation to its handler, behind the checks that all operations have.
-    #[must_use]
-    fn operation<H, T>(self, state: &ApiState, operation: &'static Operation, handler: H) -> Self
-    where
-        H: Handler<T, ApiState>,
-        T: 'static;
+/// A part of the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// `/api/v1/serviceowner`
+    ServiceOwner,
+    /// `/api/v1/enduser`
+    EndUser,
+    /// `/api/v1/metadata`
+    Metadata,
+    /// `/api/v1/.well-known`, and whatever is not in the other parts.
+    WellKnown,
 }
 
-impl Operations for Router<ApiState> {
-    fn operation<H, T>(self, state: &ApiState, operation: &'static Operation, handler: H) -> Self
+impl Group {
+    /// Its name in the published documents.
+    #[must_use]
+    pub fn tag(self) -> &'static str {
+        match self {
+            Self::ServiceOwner => "Serviceowner",
+            Self::EndUser => "Enduser",
+            Self::Metadata | Self::WellKnown => "Metadata",
+        }
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::ServiceOwner => "Dialogs as their service owners write and read them.",
+            Self::EndUser => "Dialogs as end users see them.",
+            Self::Metadata | Self::WellKnown => "What everybody may ask.",
+        }
+    }
+}
+
+impl Operation {
+    /// The part of the API that it belongs to.
+    #[must_use]
+    pub fn group(&self) -> Group {
+        match self.path.split('/').nth(3) {
+            Some("serviceowner") => Group::ServiceOwner,
+            Some("enduser") => Group::EndUser,
+            Some("metadata") => Group::Metadata,
+            _ => Group::WellKnown,
+        }
+    }
+
+    /// The part of the long id that the operation's shapes are named after.
+    #[must_use]
+    pub fn namespace(&self) -> &'static str {
+        self.long_id.split('_').next().unwrap_or_default()
+    }
+
+    /// Names of the parameters in the path.
+    pub fn path_parameters(&self) -> impl Iterator<Item = &'static str> {
+        self.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+    }
+
+    /// Its parameters in the query and in headers.
+    pub fn parameters(&self) -> impl Iterator<Item = &Parameter> {
+        let of_its_kind = (self.verb == Verb::Post).then_some(&IDEMPOTENCY_KEY);
+        self.parameters.iter().chain(of_its_kind)
+    }
+
+    /// Whether it has this parameter.
+    #[must_use]
+    pub fn has(&self, parameter: &Parameter) -> bool {
+        self.parameters().any(|other| other.place == parameter.place && other.name == parameter.name)
+    }
+
+    /// Statuses of all its refusals, ascending: those that it names, and those that follow from what
+    /// it takes. Any operation can answer 500, 502 and 503 besides.
+    #[must_use]
+    pub fn refusals(&self) -> BTreeSet<StatusCode> {
+        let has_body = !matches!(self.body, BodyKind::None);
+        let has_id = self.path_parameters().next().is_some();
+        let is_guarded = self.policy != Policy::Anonymous;
+        let follows = [
+            (has_body || has_id || self.parameters().next().is_some(), StatusCode::BAD_REQUEST),
+            (is_guarded, StatusCode::UNAUTHORIZED),
+            (is_guarded, StatusCode::FORBIDDEN),
+            (has_id, StatusCode::NOT_FOUND),
+            (self.verb != Verb::Get, StatusCode::CONFLICT),
+            (self.has(&IF_MATCH), StatusCode::PRECONDITION_FAILED),
+            (has_body, StatusCode::PAYLOAD_TOO_LARGE),
+            (has_body, StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            (self.has(&IDEMPOTENCY_KEY), StatusCode::UNPROCESSABLE_ENTITY),
+        ];
+        let follows = follows.into_iter().filter_map(|(does, status)| does.then_some(status));
+        follows.chain(self.refusals.iter().copied()).collect()
+    }
+}
+
+/// Operations with their handlers. There is no other way to route an operation, so all that are
+/// routed are published.
+#[derive(Default)]
+pub struct Endpoints(Vec<(&'static Operation, MethodRouter<ApiState>)>);
+
+impl Endpoints {
+    /// None yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an operation and its handler.
+    #[must_use]
+    pub fn operation<H, T>(mut self, operation: &'static Operation, handler: H) -> Self
     where
         H: Handler<T, ApiState>,
         T: 'static,
     {
-        let guarded = on(operation.verb.filter(), handler)
-            .route_layer(from_fn_with_state((ApiState::clone(state), operation), guard));
-        self.route(&literals_in_lower_case(operation.path), guarded)
+        self.0.push((operation, on(operation.verb.filter(), handler)));
+        self
+    }
+
+    /// Adds others.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
+    /// The operations.
+    #[must_use]
+    pub fn operations(&self) -> Vec<&'static Operation> {
+        self.0.iter().map(|(operation, _)| *operation).collect()
+    }
+
+    /// Routes the operations, behind the checks that all of them have.
+    pub fn into_router(self, state: &ApiState) -> Router<ApiState> {
+        self.0.into_iter().fold(Router::new(), |router, (operation, handler)| {
+            let guard = from_fn_with_state((ApiState::clone(state), operation), guard);
+            router.route(&literals_in_lower_case(operation.path), handler.route_layer(guard))
+        })
     }
 }
 
@@ -131,14 +291,36 @@ type Guarded = (ApiState, &'static Operation);
 
 /// Media type, token, scopes, kind of user, impersonation: in this order, before anything is read.
 async fn guard(State((api, operation)): State<Guarded>, request: Request, next: Next) -> Response {
+    if let Err(problem) = check_media_type(operation, &request) {
+        return problem.into_response();
+    }
+    if let Some(maintenance) = api.maintenance {
+        return turned_away(maintenance, &request);
+    }
     match admit(&api, operation, request) {
         Ok(request) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }
 }
 
+/// 503 in plain text, or as problem document for those who ask for one.
+fn turned_away(maintenance: Maintenance, request: &Request) -> Response {
+    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE);
+    let problem = match maintenance.retry_at {
+        Some(moment) => problem.header(header::RETRY_AFTER, &super::respond::http_date(moment)),
+        None => problem,
+    };
+    let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    if accept.is_some_and(|accept| accept.contains("application/problem+json")) {
+        return problem.into_response();
+    }
+    let mut response = "Service Unavailable".into_response();
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    response.headers_mut().extend(problem.into_headers());
+    response
+}
+
 fn admit(api: &ApiState, operation: &Operation, mut request: Request) -> Result<Request, Problem> {
-    check_media_type(operation, &request)?;
     if operation.policy == Policy::Anonymous {
         return Ok(request);
     }
@@ -174,7 +356,7 @@ fn check_media_type(operation: &Operation, request: &Request) -> Result<(), Prob
         return Ok(());
     }
     let given = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let given = given.and_then(|value| value.parse::<mime::Mime>().ok());
+    let given = given.and_then(read_media_type);
     let is_accepted = given.is_some_and(|given| {
         let is_utf8 = given.get_param(mime::CHARSET).is_none_or(|charset| charset == mime::UTF_8);
         is_utf8 && accepted.contains(&given.essence_str())
@@ -183,11 +365,16 @@ fn check_media_type(operation: &Operation, request: &Request) -> Result<(), Prob
         return Ok(());
     }
     let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    if operation.body == BodyKind::JsonPatch {
+    if matches!(operation.body, BodyKind::JsonPatch) {
         let name = header::HeaderName::from_static("accept-patch");
         return Err(problem.header(name, &accepted.join(", ")));
     }
     Err(problem)
+}
+
+/// Reads a media type; white space around `;` does not count (RFC 9110, section 8.3.1).
+fn read_media_type(text: &str) -> Option<mime::Mime> {
+    text.split(';').map(str::trim).collect::<Vec<_>>().join(";").parse().ok()
 }
 
 fn unauthorized(refusal: TokenRefusal) -> Problem {

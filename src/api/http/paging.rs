@@ -1,11 +1,25 @@
 //! Pages of lists: order, position, size, and the envelope.
 
+use super::parameter::Parameter;
 use super::query::Query;
 use crate::json::{Audience, Describe, Failures, Path, Property, Schemas};
 use crate::search::{Cursor, OrderBy, Page};
 
 const DEFAULT_LIMIT: u16 = 100;
 const MAX_LIMIT: i64 = 1_000;
+
+/// Which items come first.
+pub const ORDER_BY: Parameter = Parameter::query::<Option<String>>(
+    "orderBy",
+    "Order of the items: keys with `_asc` or `_desc`, separated by commas. That of the continuation token when \
+     left out.",
+);
+/// Where the page starts.
+pub const CONTINUATION_TOKEN: Parameter =
+    Parameter::query::<Option<String>>("continuationToken", "Where to go on, as the page before says.");
+/// How many there are on a page.
+pub const LIMIT: Parameter =
+    Parameter::query::<Option<i32>>("limit", "Most items on the page, from 1 to 1000; 100 when left out.");
 
 /// Reads `orderBy`, `continuationToken` and `limit`. Without an order that of the token holds.
 pub fn read(query: &Query, failures: &mut Failures) -> Page {
@@ -20,7 +34,7 @@ pub fn read(query: &Query, failures: &mut Failures) -> Page {
     let position = token.and_then(|token| match Cursor::parse(&token, order.as_ref()) {
         Ok(position) => Some(position),
         Err(text) => {
-            failures.add(&Path::Root("continuationToken"), text);
+            query.refuse("continuationToken", &text, failures);
             None
         }
     });
@@ -54,12 +68,16 @@ pub struct PaginatedList<T> {
     pub order_by: String,
 }
 
+/// Named after its items: `PaginatedListOf…`.
 impl<T: Describe> Describe for PaginatedList<T> {
     fn describe(schemas: &mut Schemas) -> serde_json::Value {
+        let item = T::describe(schemas);
+        let item = item["$ref"].as_str().and_then(|reference| reference.rsplit('/').next());
+        let name = format!("PaginatedListOf{}", item.unwrap_or_default());
         let about =
             |audience: Option<Audience>, field, doc, schema| Property { audience, field, doc, schema };
         schemas.object(
-            "PaginatedList",
+            &name,
             "One page of a list.",
             &[
                 about(None, "items", "At most as many as asked for.", <Vec<T>>::describe),

@@ -1,17 +1,26 @@
 //! Everything of a request but its body: path, query and headers, with all failures collected.
 
-use axum::extract::{FromRequestParts, RawPathParams};
+use aws_lc_rs::digest;
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams};
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
 use uuid::Uuid;
 
 use super::accept_language;
 use super::conditional;
 use super::problem::Problem;
 use super::query::Query;
+use crate::access::caller::Caller;
 use crate::app::Languages;
+use crate::dialog::repetition::IdempotencyKey;
 use crate::dialog::write::Expected;
-use crate::json::{Failures, Path};
+use crate::json::{Failures, Path, read_uuid};
+
+/// The header that makes a POST be carried out once.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// Most characters of an idempotency key.
+const MAX_KEY: usize = 255;
 
 /// Reads parameters; ask for all of them, then call [`finish`](Self::finish).
 pub struct Params {
@@ -19,6 +28,8 @@ pub struct Params {
     /// The query string.
     pub query: Query,
     headers: HeaderMap,
+    /// Method and target of the request.
+    target: String,
     /// What is wrong so far.
     pub failures: Failures,
 }
@@ -27,13 +38,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        // Fails only for percent-encoded bytes that are not UTF-8: no route has such a thing.
-        let raw = RawPathParams::from_request_parts(parts, state).await;
-        let raw = raw.map_err(|_| Problem::new(StatusCode::NOT_FOUND))?;
+        // Fails only for percent-encoded bytes that are not UTF-8.
+        let raw = RawPathParams::from_request_parts(parts, state).await.map_err(|_| {
+            let mut failures = Failures::new();
+            let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+            for name in route.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
+                failures.unreadable(&Path::Root(name), "must be percent-encoded UTF-8.");
+            }
+            Problem::invalid(failures)
+        })?;
         Ok(Self {
             path: raw.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             query: Query::parse(parts.uri.query()),
             headers: parts.headers.clone(),
+            target: format!("{} {}", parts.method, parts.uri),
             failures: Failures::new(),
         })
     }
@@ -43,11 +61,18 @@ impl Params {
     /// The UUID in the path under this name: 36 characters, or 32 hexadecimal digits.
     pub fn uuid(&mut self, name: &str) -> Uuid {
         let value = self.path.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str());
-        let id = value.filter(|v| matches!(v.len(), 32 | 36)).and_then(|v| Uuid::try_parse(v).ok());
+        let id = value.and_then(read_uuid);
         id.unwrap_or_else(|| {
             self.failures.unreadable(&Path::Root(name), "must be a UUID.");
             Uuid::nil()
         })
+    }
+
+    /// The text in the path under this name.
+    #[must_use]
+    pub fn text(&self, name: &str) -> String {
+        let value = self.path.iter().find(|(other, _)| other == name);
+        value.map_or_else(String::new, |(_, value)| value.replace('\0', "\u{fffd}"))
     }
 
     /// The dialog's id in the path.
@@ -80,6 +105,29 @@ impl Params {
     #[must_use]
     pub fn has_revision(&self, revision: Uuid) -> bool {
         conditional::is_not_modified(&self.headers, revision)
+    }
+
+    /// The key under which the request is carried out once. `body` is the digest of its body.
+    pub fn idempotency_key(&mut self, caller: &Caller, body: Option<&[u8]>) -> Option<IdempotencyKey> {
+        let mut values = self.headers.get_all(IDEMPOTENCY_KEY).iter();
+        let first = values.next()?;
+        let key = first.to_str().ok().map(|key| key.trim().trim_matches('"')).unwrap_or_default();
+        if key.is_empty() || key.len() > MAX_KEY || values.next().is_some() {
+            let text = format!("must be given once, with 1 to {MAX_KEY} visible ASCII characters.");
+            self.failures.unreadable(&Path::Root("Idempotency-Key"), text);
+            return None;
+        }
+        let mut asked = digest::Context::new(&digest::SHA256);
+        asked.update(self.target.as_bytes());
+        asked.update(&[0]);
+        asked.update(body.unwrap_or_default());
+        // Tokens of one client are renewed all the time: the organisation and the user count.
+        let organization = caller.organization_number.as_deref().unwrap_or_default();
+        Some(IdempotencyKey {
+            caller: format!("{organization}/{}", caller.user.as_str()),
+            key: key.to_owned(),
+            fingerprint: asked.finish().as_ref().to_vec(),
+        })
     }
 
     /// Nothing more is read.

@@ -18,9 +18,11 @@ pub const PROBLEM_JSON: &str = "application/problem+json; charset=utf-8";
 
 /// An error answer before it is put into the context of its request.
 #[derive(Clone, Debug)]
-pub struct Problem {
-    /// Status of the answer.
-    pub status: StatusCode,
+pub struct Problem(Box<Parts>);
+
+#[derive(Clone, Debug)]
+struct Parts {
+    status: StatusCode,
     detail: Option<&'static str>,
     errors: Option<Failures>,
     /// The dialog that already exists, where one is in the way.
@@ -32,7 +34,13 @@ impl Problem {
     /// A problem with this status and nothing more to say.
     #[must_use]
     pub fn new(status: StatusCode) -> Self {
-        Self { status, detail: None, errors: None, dialog_id: None, headers: HeaderMap::new() }
+        Self(Box::new(Parts {
+            status,
+            detail: None,
+            errors: None,
+            dialog_id: None,
+            headers: HeaderMap::new(),
+        }))
     }
 
     /// A request that is wrong by itself.
@@ -44,7 +52,7 @@ impl Problem {
     /// Adds what is wrong, by key.
     #[must_use]
     pub fn errors(mut self, failures: Failures) -> Self {
-        self.errors = Some(failures);
+        self.0.errors = Some(failures);
         self
     }
 
@@ -52,26 +60,32 @@ impl Problem {
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.insert(name, value);
+            self.0.headers.insert(name, value);
         }
         self
+    }
+
+    /// Its headers alone, for an answer of another form.
+    #[must_use]
+    pub fn into_headers(self) -> HeaderMap {
+        self.0.headers
     }
 
     /// The existing dialog that is in the way.
     #[must_use]
     fn existing_dialog(mut self, id: Uuid) -> Self {
-        self.dialog_id = Some(id);
+        self.0.dialog_id = Some(id);
         self.header(header::LOCATION, &format!("/api/v1/serviceowner/dialogs/{id}"))
     }
 
     /// The answer to a request for `instance` under this trace.
     #[must_use]
     pub fn render(self, instance: &str, trace_id: &str) -> Response {
-        let document = Document { problem: &self, instance, trace_id };
+        let document = Document { problem: &self.0, instance, trace_id };
         let body = serde_json::to_vec(&document).unwrap_or_default();
         let mut response = Response::new(Body::from(body));
-        *response.status_mut() = self.status;
-        *response.headers_mut() = self.headers;
+        *response.status_mut() = self.0.status;
+        *response.headers_mut() = self.0.headers;
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         response
     }
@@ -81,10 +95,16 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::empty());
-        *response.status_mut() = self.status;
+        *response.status_mut() = self.0.status;
         response.extensions_mut().insert(self);
         response
     }
+}
+
+/// The title of problems with this status.
+#[must_use]
+pub fn title(status: StatusCode) -> &'static str {
+    kind(status).1
 }
 
 /// `type` and `title` of a status.
@@ -123,7 +143,7 @@ fn kind(status: StatusCode) -> (&'static str, &'static str) {
 const _: () = assert!(limits::BODY_BYTES == 20_000_000);
 
 struct Document<'a> {
-    problem: &'a Problem,
+    problem: &'a Parts,
     instance: &'a str,
     trace_id: &'a str,
 }
@@ -213,18 +233,18 @@ impl From<Failure> for Problem {
             Failure::Platform(failure) => {
                 tracing::error!(error = %failure, "the platform failed");
                 let mut problem = Self::new(StatusCode::BAD_GATEWAY);
-                problem.detail = Some("A service of the platform did not answer; try again later.");
+                problem.0.detail = Some("A service of the platform did not answer; try again later.");
                 problem
             }
-            Failure::Store(StoreFailure::Busy) => {
-                tracing::warn!("no database connection is free");
+            Failure::Store(failure @ (StoreFailure::Busy | StoreFailure::TimedOut)) => {
+                tracing::warn!(error = %failure, "the database is too slow");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE).header(header::RETRY_AFTER, "1")
             }
             Failure::Store(StoreFailure::Conflict) => Refusal::Contended.into(),
             Failure::Store(failure) => {
                 tracing::error!(error = &failure as &dyn std::error::Error, "the database failed");
                 let mut problem = Self::new(StatusCode::INTERNAL_SERVER_ERROR);
-                problem.detail = Some("An unexpected error has occurred; the trace id leads to its cause.");
+                problem.0.detail = Some("An unexpected error has occurred; the trace id leads to its cause.");
                 problem
             }
         }

@@ -7,16 +7,21 @@ use axum::Router;
 use axum::routing::get;
 
 use super::ApiState;
-use super::http::operation::Operations;
+use super::http::operation::Endpoints;
 
 pub use health::Readiness;
 pub use well_known::{GET_JWKS, GET_OAUTH_SERVER};
 
 /// All operations.
-pub fn router(state: &ApiState) -> Router<ApiState> {
+pub fn endpoints() -> Endpoints {
+    Endpoints::new()
+        .operation(&GET_JWKS, well_known::jwks)
+        .operation(&GET_OAUTH_SERVER, well_known::authorization_server)
+}
+
+/// What the surroundings of the service ask; no part of the API.
+pub fn health() -> Router<ApiState> {
     Router::new()
-        .operation(state, &GET_JWKS, well_known::jwks)
-        .operation(state, &GET_OAUTH_SERVER, well_known::authorization_server)
         .route("/health", get(health::readiness))
         .route("/health/startup", get(health::readiness))
         .route("/health/readiness", get(health::readiness))

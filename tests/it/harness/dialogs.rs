@@ -180,7 +180,7 @@ pub fn key_of(pointer: &str) -> String {
 /// A dialog that has everything, all ids included, which are in the order of the lists.
 pub fn full_dialog(service: &Service) -> Value {
     let ids = &mut service.clock.ids(service.now());
-    let (id, first) = (ids.next(), ids.next());
+    let (id, first) = (ids.next_id(), ids.next_id());
     json!({
         "id": id,
         "idempotentKey": service.unique(),
@@ -227,23 +227,23 @@ fn full_content() -> Value {
 fn full_attachments(service: &Service, ids: &mut Ids) -> Value {
     json!([
         {
-            "id": ids.next(),
+            "id": ids.next_id(),
             "displayName": localized(&[("nb", "Vedtaksbrev"), ("en", "Decision")]),
             "name": "decision.pdf",
             "urls": [
                 {
-                    "id": ids.next(),
+                    "id": ids.next_id(),
                     "url": "https://example.com/decision.pdf",
                     "mediaType": "application/pdf",
                     "consumerType": "Gui",
                 },
-                { "id": ids.next(), "url": "https://example.com/decision.json", "consumerType": "Api" },
+                { "id": ids.next_id(), "url": "https://example.com/decision.json", "consumerType": "Api" },
             ],
             "expiresAt": service.in_seconds(7_200),
         },
         {
-            "id": ids.next(),
-            "urls": [{ "id": ids.next(), "url": "https://example.com/data", "consumerType": "Api" }],
+            "id": ids.next_id(),
+            "urls": [{ "id": ids.next_id(), "url": "https://example.com/data", "consumerType": "Api" }],
         },
     ])
 }
@@ -266,7 +266,7 @@ fn full_transmissions(service: &Service, ids: &mut Ids, first: Uuid) -> Value {
                 "contentReference": embed("https://example.com/letter"),
             },
             "attachments": [{
-                "id": ids.next(),
+                "id": ids.next_id(),
                 "displayName": text("Skjema"),
                 "name": "form.pdf",
                 "urls": [{ "url": "https://example.com/form.pdf", "mediaType": "application/pdf", "consumerType": "Gui" }],
@@ -279,7 +279,7 @@ fn full_transmissions(service: &Service, ids: &mut Ids, first: Uuid) -> Value {
             }],
         },
         {
-            "id": ids.next(),
+            "id": ids.next_id(),
             "createdAt": service.in_seconds(-6_000),
             "relatedTransmissionId": first,
             "type": "Submission",
@@ -292,7 +292,7 @@ fn full_transmissions(service: &Service, ids: &mut Ids, first: Uuid) -> Value {
 fn full_gui_actions(ids: &mut Ids) -> Value {
     json!([
         {
-            "id": ids.next(),
+            "id": ids.next_id(),
             "action": "read",
             "url": "https://example.com/open",
             "isDeleteDialogAction": false,
@@ -301,7 +301,7 @@ fn full_gui_actions(ids: &mut Ids) -> Value {
             "title": text("Åpne"),
         },
         {
-            "id": ids.next(),
+            "id": ids.next_id(),
             "action": "write",
             "url": "https://example.com/delete",
             "authorizationAttribute": "element1",
@@ -316,13 +316,13 @@ fn full_gui_actions(ids: &mut Ids) -> Value {
 
 fn full_api_actions(service: &Service, ids: &mut Ids) -> Value {
     json!([{
-        "id": ids.next(),
+        "id": ids.next_id(),
         "action": "some_unauthorized_action",
         "name": "submit",
         "authorizationAttribute": "urn:altinn:task:Task_1",
         "endpoints": [
             {
-                "id": ids.next(),
+                "id": ids.next_id(),
                 "version": "v1",
                 "url": "https://example.com/v1",
                 "httpMethod": "POST",
@@ -332,7 +332,7 @@ fn full_api_actions(service: &Service, ids: &mut Ids) -> Value {
                 "deprecated": true,
                 "sunsetAt": service.in_seconds(864_000),
             },
-            { "id": ids.next(), "url": "https://example.com/v2", "httpMethod": "PUT" },
+            { "id": ids.next_id(), "url": "https://example.com/v2", "httpMethod": "PUT" },
         ],
     }])
 }
@@ -340,21 +340,21 @@ fn full_api_actions(service: &Service, ids: &mut Ids) -> Value {
 fn full_activities(service: &Service, ids: &mut Ids, opened: Uuid) -> Value {
     json!([
         {
-            "id": ids.next(),
+            "id": ids.next_id(),
             "createdAt": service.in_seconds(-7_200),
             "extendedType": "urn:test:begun",
             "type": "DialogCreated",
             "performedBy": { "actorType": "ServiceOwner" },
         },
         {
-            "id": ids.next(),
+            "id": ids.next_id(),
             "createdAt": service.in_seconds(-7_100),
             "type": "Information",
             "performedBy": { "actorType": "PartyRepresentative", "actorName": "Kari Nordmann" },
             "description": localized(&[("nb", "Ringte oss"), ("en", "Called us")]),
         },
         {
-            "id": ids.next(),
+            "id": ids.next_id(),
             "createdAt": service.in_seconds(-6_900),
             "type": "TransmissionOpened",
             "transmissionId": opened,

@@ -97,7 +97,7 @@ impl Service {
 
     /// A new `UUIDv7`.
     pub fn id(&self) -> Uuid {
-        self.clock.ids(self.now()).next()
+        self.clock.ids(self.now()).next_id()
     }
 
     /// Text that occurs nowhere else.

@@ -1,0 +1,289 @@
+//! Labels on dialogs.
+
+use uuid::Uuid;
+
+use super::repetition::is_key_in_use;
+use super::{App, Failure};
+use crate::access::Access;
+use crate::access::caller::{Caller, UserKind};
+use crate::dialog::labels::{self, LabelChange, Relabelling, ServiceOwnerLabels};
+use crate::dialog::model::{Actor, Dialog};
+use crate::dialog::refusal::Refusal;
+use crate::dialog::repetition::{IdempotencyKey, Kept, Outcome};
+use crate::dialog::vocabulary::ActorType;
+use crate::dialog::write::Expected;
+use crate::json::{Failures, Json};
+use crate::store::Labelled;
+
+const ATTEMPTS: usize = 20;
+
+/// A change of the service owner's labels.
+#[derive(Clone, Copy, Debug)]
+pub enum LabelCommand<'a> {
+    /// Add the label that the body has.
+    Add(&'a Json),
+    /// Remove this label; case does not count.
+    Remove(&'a str),
+}
+
+impl App {
+    /// The service owner's labels of a dialog.
+    ///
+    /// # Errors
+    /// Not found, or gone.
+    pub async fn labels(&self, caller: &Caller, dialog: Uuid) -> Result<ServiceOwnerLabels, Failure> {
+        let scope = self.access.service_owner_scope(caller);
+        match self.store.service_owner_labels(&scope, dialog).await? {
+            None => Err(Refusal::dialog_not_found(dialog).into()),
+            Some((_, true)) => Err(Refusal::Gone(dialog).into()),
+            Some((labels, false)) => Ok(labels),
+        }
+    }
+
+    /// Adds or removes a label of the service owner; gives the revision of its context afterwards.
+    ///
+    /// # Errors
+    /// Not found, gone, mismatch, or an invalid label.
+    pub async fn change_label(
+        &self,
+        caller: &Caller,
+        dialog: Uuid,
+        expected: &Expected,
+        command: LabelCommand<'_>,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Uuid, Failure> {
+        if let Some(outcome) = self.repeated(key).await? {
+            return Ok(outcome.revision.unwrap_or_default());
+        }
+        let now = self.clock.now();
+        let mut ids = self.clock.ids(now);
+        for _ in 0..ATTEMPTS {
+            let stored = self.labels(caller, dialog).await?;
+            if !expected.holds(stored.revision) {
+                return Err(Refusal::RevisionMismatch.into());
+            }
+            let (label, add) = match command {
+                LabelCommand::Add(body) => (labels::read_label(body, &stored)?, true),
+                LabelCommand::Remove(label) => {
+                    let label = label.trim().to_lowercase();
+                    if !stored.labels.contains(&label) {
+                        let text = format!("The dialog has no label ({label}).");
+                        return Err(Refusal::NotFound { entity: "Label", text }.into());
+                    }
+                    (label, false)
+                }
+            };
+            let revision = ids.revision();
+            let kept = kept(key, Some(revision));
+            let label = (label.as_str(), add);
+            let set = self.store.set_service_owner_label(dialog, stored.revision, revision, label, kept, now);
+            match set.await.map_err(Failure::from) {
+                Ok(true) => return Ok(revision),
+                Ok(false) => {}
+                Err(failure) if is_key_in_use(&failure) => {
+                    if let Some(outcome) = self.repeated(key).await? {
+                        return Ok(outcome.revision.unwrap_or_default());
+                    }
+                }
+                Err(failure) => return Err(failure),
+            }
+            if matches!(expected, Expected::OneOf(_)) {
+                return Err(Refusal::RevisionMismatch.into());
+            }
+        }
+        Err(Refusal::Contended.into())
+    }
+
+    /// Changes the labels of a dialog on behalf of an end user, or, as administrator, in somebody's
+    /// name; gives the revision of the end-user context afterwards.
+    ///
+    /// # Errors
+    /// Invalid, not found, forbidden, or mismatch.
+    pub async fn set_system_labels(
+        &self,
+        caller: &Caller,
+        dialog: Uuid,
+        expected: &Expected,
+        body: &Json,
+    ) -> Result<Uuid, Failure> {
+        let now = self.clock.now();
+        let change = labels::read_change(body, now, &mut self.clock.ids(now))?;
+        check_performer(caller, &change)?;
+        let only = match expected {
+            Expected::OneOf(revisions) => Some(revisions.as_slice()),
+            Expected::Unconditional | Expected::Any => None,
+        };
+        let mut ids = self.clock.ids(now);
+        for _ in 0..ATTEMPTS {
+            let found = self.reachable(caller, &[dialog]).await?;
+            let (stored, service_owner_labels) =
+                found.into_iter().next().ok_or(Refusal::dialog_not_found(dialog))?;
+            admit_performer(caller, &change)?;
+            if !self.may_label(caller, &change, &stored, &service_owner_labels).await? {
+                let text = format!("The user has no access to the dialog {dialog}.");
+                return Err(Refusal::Forbidden(vec![text]).into());
+            }
+            if only.is_some_and(|revisions| !revisions.contains(&stored.end_user_context_revision)) {
+                return Err(Refusal::RevisionMismatch.into());
+            }
+            let relabelling = relabelling(&stored, &change, ids.revision());
+            if relabelling.revision == stored.end_user_context_revision {
+                return Ok(relabelling.revision);
+            }
+            let actor = self.performer(caller, &change).await?;
+            if self.store.relabel(&[relabelling], &actor, None, now).await? {
+                return Ok(relabelling.revision);
+            }
+            if matches!(expected, Expected::OneOf(_)) {
+                return Err(Refusal::RevisionMismatch.into());
+            }
+        }
+        Err(Refusal::Contended.into())
+    }
+
+    /// Changes the labels of several dialogs: of all of them, or of none.
+    ///
+    /// # Errors
+    /// Invalid, not found (naming every dialog that is missing), forbidden, or mismatch.
+    pub async fn bulk_set_system_labels(
+        &self,
+        caller: &Caller,
+        body: &Json,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<(), Failure> {
+        if self.repeated(key).await?.is_some() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let mut ids = self.clock.ids(now);
+        let (change, dialogs) = labels::read_bulk_change(body, now, &mut ids)?;
+        check_performer(caller, &change)?;
+        admit_performer(caller, &change)?;
+        let wanted: Vec<Uuid> = dialogs.iter().map(|(id, _)| *id).collect();
+        let is_conditional = dialogs.iter().any(|(_, revision)| revision.is_some());
+        for _ in 0..ATTEMPTS {
+            let mut found = Vec::with_capacity(wanted.len());
+            for (stored, service_owner_labels) in self.reachable(caller, &wanted).await? {
+                if self.may_label(caller, &change, &stored, &service_owner_labels).await? {
+                    found.push(stored);
+                }
+            }
+            let missing: Vec<String> = wanted
+                .iter()
+                .filter(|id| !found.iter().any(|dialog| dialog.id == **id))
+                .map(Uuid::to_string)
+                .collect();
+            if !missing.is_empty() {
+                let text = format!("There are no dialogs with the ids ({}).", missing.join(", "));
+                return Err(Refusal::NotFound { entity: "DialogEntity", text }.into());
+            }
+            let mismatch = found.iter().any(|stored| {
+                let expected =
+                    dialogs.iter().find(|(id, _)| *id == stored.id).and_then(|(_, revision)| *revision);
+                expected.is_some_and(|revision| revision != stored.end_user_context_revision)
+            });
+            if mismatch {
+                return Err(Refusal::RevisionMismatch.into());
+            }
+            let relabellings: Vec<Relabelling> =
+                found.iter().map(|stored| relabelling(stored, &change, ids.revision())).collect();
+            let actor = self.performer(caller, &change).await?;
+            match self.store.relabel(&relabellings, &actor, kept(key, None), now).await.map_err(Failure::from)
+            {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(failure) if is_key_in_use(&failure) => {
+                    if self.repeated(key).await?.is_some() {
+                        return Ok(());
+                    }
+                }
+                Err(failure) => return Err(failure),
+            }
+            if is_conditional {
+                return Err(Refusal::RevisionMismatch.into());
+            }
+        }
+        Err(Refusal::Contended.into())
+    }
+
+    /// The dialogs that the caller reaches and that are not deleted.
+    async fn reachable(&self, caller: &Caller, ids: &[Uuid]) -> Result<Vec<Labelled>, Failure> {
+        let is_owner = matches!(caller.kind, UserKind::ServiceOwner | UserKind::ServiceOwnerOnBehalfOfPerson);
+        let scope = if is_owner {
+            self.access.service_owner_scope(caller)
+        } else {
+            self.access.end_user_scope(caller)
+        };
+        let mut found = self.store.dialogs(&scope, ids).await?;
+        found.retain(|(dialog, _)| dialog.deleted_at.is_none());
+        Ok(found)
+    }
+
+    /// Whether the user, in whose name it is done, can list the dialog. Administrators who name
+    /// somebody need no such access.
+    async fn may_label(
+        &self,
+        caller: &Caller,
+        change: &LabelChange,
+        dialog: &Dialog,
+        service_owner_labels: &[String],
+    ) -> Result<bool, Failure> {
+        if change.performed_by.is_some() || Access::writer(caller).is_admin {
+            return Ok(true);
+        }
+        Ok(self.access.may_list(caller, dialog, service_owner_labels).await?)
+    }
+
+    /// Who is named in the label log.
+    async fn performer(&self, caller: &Caller, change: &LabelChange) -> Result<Actor, Failure> {
+        let mut actor = change.performed_by.clone().unwrap_or_else(|| Actor {
+            actor_type: ActorType::PartyRepresentative,
+            actor_id: Some(caller.user.as_str().to_owned()),
+            actor_name: None,
+        });
+        if let Some(id) = &actor.actor_id {
+            let names = self.access.names([id.as_str()].into()).await?;
+            actor.actor_name = names.into_values().next().flatten();
+            if actor.actor_name.is_none() && change.performed_by.is_some() {
+                return Err(
+                    Refusal::unprocessable("ActorId", "No name is registered for the actor's id.").into()
+                );
+            }
+        }
+        Ok(actor)
+    }
+}
+
+fn kept(key: Option<&IdempotencyKey>, revision: Option<Uuid>) -> Option<Kept> {
+    key.map(|key| Kept { key: key.clone(), outcome: Outcome { revision, created: None } })
+}
+
+/// Either the query names a user, or the body says who does it.
+fn check_performer(caller: &Caller, change: &LabelChange) -> Result<(), Refusal> {
+    let names_user = caller.kind != UserKind::ServiceOwner;
+    let failure = |text: &str| Err(Refusal::Invalid(Failures::one("endUserId", text)));
+    match (names_user, &change.performed_by) {
+        (false, None) => failure("is required unless performedBy is given."),
+        (true, Some(_)) if caller.impersonated => failure("must be absent when performedBy is given."),
+        _ => Ok(()),
+    }
+}
+
+fn admit_performer(caller: &Caller, change: &LabelChange) -> Result<(), Refusal> {
+    if change.performed_by.is_some() && !Access::writer(caller).is_admin {
+        return Err(Refusal::Forbidden(vec!["Only administrators may say who performs a change.".into()]));
+    }
+    Ok(())
+}
+
+/// The labels afterwards; the revision stays when they do.
+fn relabelling(stored: &Dialog, change: &LabelChange, revision: Uuid) -> Relabelling {
+    let labels = change.apply(stored.system_labels);
+    let changes = labels != stored.system_labels;
+    Relabelling {
+        dialog: stored.id,
+        expected_revision: stored.end_user_context_revision,
+        revision: if changes { revision } else { stored.end_user_context_revision },
+        labels,
+    }
+}

@@ -1,0 +1,292 @@
+//! Corrections of children that are otherwise immutable. Always silent.
+
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+
+use super::create::claims;
+use super::events::{Event, EventBatch};
+use super::hierarchy;
+use super::input::CorrectTransmission;
+use super::limits;
+use super::model::{Attachment, CORRESPONDENCE_RESOURCE, Dialog, Transmission};
+use super::refusal::Refusal;
+use super::update::{Mode, admit_change, ordered};
+use super::validate::Rules;
+use super::vocabulary::DialogActivityType;
+use super::write::{
+    self, Additions, Change, ClaimedPart, Corrected, Correction, Expected, Known, LabelEffect, Outside,
+    referenced_resources,
+};
+use crate::clock::Ids;
+use crate::json::{Failures, FromJson, Json, Path, read_document, read_field};
+use crate::timestamp::Timestamp;
+
+/// The corrected state of a transmission, right by itself.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    transmission: Transmission,
+    claims: Vec<ClaimedPart>,
+}
+
+/// Whether the body says that the change is silent.
+pub fn says_silent(body: &Json, failures: &mut Failures) -> bool {
+    read_field(body, "is_silent_update", &Path::Root(""), failures)
+}
+
+/// Reads and checks the corrected state of a transmission.
+///
+/// # Errors
+/// [`Refusal::Invalid`] with everything that is wrong.
+pub fn read(
+    body: &Json,
+    dialog: &Dialog,
+    stored: &Transmission,
+    mode: Mode,
+    ids: &mut Ids,
+) -> Result<Draft, Refusal> {
+    let mut failures = Failures::new();
+    let input: CorrectTransmission = read_document(body, "dto", &mut failures);
+    let mut rules = Rules::new(mode.now, mode.writer, &mut failures, ids);
+    let mut transmission = rules.correction(&input, stored, dialog.is_api_only, &Path::Root("dto"));
+    let chosen = std::mem::take(&mut rules.chosen);
+    failures.into_result().map_err(Refusal::Invalid)?;
+    let new = std::mem::take(&mut transmission.body.attachments);
+    let present = part_ids(stored);
+    transmission.body.attachments = ordered(
+        &stored.body.attachments,
+        new,
+        |a| a.id,
+        |old, new| Attachment { urls: ordered(&old.urls, new.urls, |url| url.id, |_, url| url), ..new },
+    );
+    let mut claims = claims(&chosen, 0);
+    claims.retain(|claim| !present.contains(&claim.id));
+    Ok(Draft { transmission, claims })
+}
+
+fn part_ids(transmission: &Transmission) -> BTreeSet<Uuid> {
+    let attachments = transmission.body.attachments.iter();
+    attachments.flat_map(|a| std::iter::once(a.id).chain(a.urls.iter().map(|url| url.id))).collect()
+}
+
+impl Draft {
+    /// Resources that the correction refers to anew, and the dialog's own, as lower-case URNs.
+    #[must_use]
+    pub fn referenced_resources(&self, dialog: &Dialog, stored: &Transmission) -> BTreeSet<String> {
+        let attribute =
+            |t: &Transmission| referenced_resources(t.body.authorization_attribute.as_deref().into_iter());
+        let mut resources = attribute(&self.transmission);
+        for known in attribute(stored) {
+            resources.remove(&known);
+        }
+        resources.insert(dialog.resource_urn());
+        resources
+    }
+
+    /// Id of the sender, if its name has to be looked up.
+    #[must_use]
+    pub fn actor_ids(&self) -> BTreeSet<&str> {
+        self.transmission.body.sender.actor_id.as_deref().into_iter().collect()
+    }
+
+    /// Applies the rules that need stored state. `None` when nothing changes.
+    ///
+    /// # Errors
+    /// [`Refusal::Forbidden`], [`Refusal::Unprocessable`], [`Refusal::IdempotentKeyTaken`].
+    #[expect(clippy::too_many_arguments, reason = "what is stored, what is wanted, and by whom")]
+    pub fn decide(
+        self,
+        dialog: &Dialog,
+        stored: &Corrected,
+        known: &Known,
+        outside: &Outside,
+        expected: &Expected,
+        mode: Mode,
+        ids: &mut Ids,
+    ) -> Result<Option<Change>, Refusal> {
+        let Mode { writer, now, .. } = mode;
+        if !writer.is_admin {
+            if !outside.unowned.is_empty() {
+                return Err(Refusal::Forbidden(vec![write::unowned_text(&outside.unowned)]));
+            }
+            if dialog.service_resource_type == CORRESPONDENCE_RESOURCE && !writer.is_correspondence {
+                let text = format!("{} is reserved for Altinn Correspondence.", dialog.resource_urn());
+                return Err(Refusal::Forbidden(vec![text]));
+            }
+        }
+        admit_change(dialog, expected, writer)?;
+        let mut failures = Failures::new();
+        let mut additions = Additions { transmissions: vec![self.transmission], activities: Vec::new() };
+        additions.name_actors(outside, &mut failures);
+        let keys_elsewhere = Known {
+            transmission_keys: known
+                .transmission_keys
+                .iter()
+                .filter(|(_, id)| **id != stored.transmission.id)
+                .map(|(key, id)| (key.clone(), *id))
+                .collect(),
+            ..Known::default()
+        };
+        let taken = additions.taken_keys(&keys_elsewhere);
+        let transmission = additions.transmissions.remove(0);
+        for claim in &self.claims {
+            if known.parts.contains_key(&(claim.kind as i16, claim.id)) {
+                failures.add_key(claim.kind.key(), format!("The id {} is in use already.", claim.id));
+            }
+        }
+        let deeper_by = deeper_by(&transmission, stored, known, &mut failures);
+        failures.into_result().map_err(Refusal::Unprocessable)?;
+        if let Some(text) = taken {
+            return Err(Refusal::IdempotentKeyTaken { text, dialog: None });
+        }
+        if transmission == stored.transmission {
+            return Ok(None);
+        }
+
+        let mut dialog = dialog.clone();
+        let expected_revision = dialog.revision;
+        dialog.revision = ids.revision();
+        recount(&mut dialog, &stored.transmission, &transmission, stored.is_opened);
+        let mut failures = Failures::new();
+        write::check_counts(&dialog, &mut failures);
+        failures.into_result().map_err(Refusal::Unprocessable)?;
+        let kept = part_ids(&transmission);
+        let released = part_ids(&stored.transmission).difference(&kept).copied().collect();
+        let labels = LabelEffect::of_write(false, transmission.r#type.is_from_party());
+        let events = EventBatch::of(&dialog, now, true, vec![Event::DialogUpdated { id: ids.revision() }]);
+        Ok(Some(Change {
+            expected_revision,
+            documents_changed: false,
+            reset_seen: false,
+            transmissions: Vec::new(),
+            activities: Vec::new(),
+            claims: self.claims,
+            released,
+            correction: Some(Correction::Transmission {
+                transmission: Box::new(transmission),
+                subtree: stored.subtree.clone(),
+                deeper_by,
+            }),
+            labels,
+            end_user_context_revision: ids.revision(),
+            events: Some(events),
+            now,
+            kept: None,
+            dialog,
+        }))
+    }
+}
+
+/// By how much the transmission and what relates to it come to lie deeper below their new parent.
+fn deeper_by(transmission: &Transmission, stored: &Corrected, known: &Known, failures: &mut Failures) -> i16 {
+    let parent = transmission.related_transmission_id;
+    if parent == stored.transmission.related_transmission_id {
+        return 0;
+    }
+    if parent.is_some_and(|parent| stored.subtree.contains(&parent)) {
+        failures.add_key("Transmissions", "Transmissions must not relate to each other in a circle.");
+        return 0;
+    }
+    let parents = known.transmissions.iter().map(|(id, t)| (*id, t.parent)).collect();
+    match hierarchy::place(&[(transmission.id, parent)], &parents) {
+        Ok(depths) => {
+            let deeper_by = depths.first().copied().unwrap_or(1) - stored.depth;
+            if stored.deepest + deeper_by > limits::TRANSMISSION_DEPTH {
+                let text = format!(
+                    "Chains of related transmissions must be at most {} long.",
+                    limits::TRANSMISSION_DEPTH
+                );
+                failures.add_key("Transmissions", text);
+            }
+            deeper_by
+        }
+        Err(texts) => {
+            for text in texts {
+                failures.add_key("Transmissions", text);
+            }
+            0
+        }
+    }
+}
+
+/// Counts the transmission as what it has become.
+fn recount(dialog: &mut Dialog, old: &Transmission, new: &Transmission, is_opened: bool) {
+    for (transmission, one) in [(old, -1), (new, 1)] {
+        if transmission.r#type.is_from_party() {
+            dialog.from_party += one;
+        } else {
+            dialog.from_service_owner += one;
+            dialog.unopened_transmissions += if is_opened { 0 } else { one };
+        }
+        dialog.contentless_transmissions += if transmission.body.content.is_none() { one } else { 0 };
+    }
+}
+
+/// Reads the time that a form was saved at: the body is a bare timestamp.
+///
+/// # Errors
+/// [`Refusal::Invalid`].
+pub fn read_form_saved_at(body: &Json, now: Timestamp) -> Result<Timestamp, Refusal> {
+    let mut failures = Failures::new();
+    let path = Path::Root("newCreatedAt");
+    let moment = Timestamp::read(body, &path, &mut failures);
+    let latest = now.plus_seconds(limits::CLOCK_TOLERANCE_SECONDS);
+    match moment {
+        Some(moment) if moment <= latest => return Ok(moment),
+        Some(moment) => failures.add(&path, format!("must not be in the future; got {moment}.")),
+        None => {}
+    }
+    Err(Refusal::Invalid(failures))
+}
+
+/// Corrects the time that a form was saved at; also in frozen and deleted dialogs.
+///
+/// # Errors
+/// Not found, [`Refusal::Unprocessable`] for another type, [`Refusal::RevisionMismatch`].
+pub fn form_saved_at(
+    dialog: &Dialog,
+    activity: Uuid,
+    moment: Timestamp,
+    known: &Known,
+    expected: &Expected,
+    mode: Mode,
+    ids: &mut Ids,
+) -> Result<Change, Refusal> {
+    match known.activities.get(&activity) {
+        None => {
+            return Err(Refusal::NotFound {
+                entity: "DialogActivity",
+                text: format!("The dialog has no activity with id ({activity})."),
+            });
+        }
+        Some(DialogActivityType::FormSaved) => {}
+        Some(other) => {
+            let text = format!("must be FormSaved; the activity is {}.", other.name());
+            return Err(Refusal::unprocessable("Type", text));
+        }
+    }
+    if !expected.holds(dialog.revision) {
+        return Err(Refusal::RevisionMismatch);
+    }
+    let mut dialog = dialog.clone();
+    let expected_revision = dialog.revision;
+    dialog.revision = ids.revision();
+    dialog.updated_at = dialog.updated_at.max(moment);
+    let events = EventBatch::of(&dialog, mode.now, true, vec![Event::DialogUpdated { id: ids.revision() }]);
+    Ok(Change {
+        expected_revision,
+        documents_changed: false,
+        reset_seen: false,
+        transmissions: Vec::new(),
+        activities: Vec::new(),
+        claims: Vec::new(),
+        released: Vec::new(),
+        correction: Some(Correction::FormSavedAt(activity, moment)),
+        labels: LabelEffect::NONE,
+        end_user_context_revision: ids.revision(),
+        events: Some(events),
+        now: mode.now,
+        kept: None,
+        dialog,
+    })
+}
