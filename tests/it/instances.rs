@@ -1,9 +1,10 @@
 //! Several servers on one database, and servers that are killed.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -116,9 +117,24 @@ impl Drop for State {
     }
 }
 
+/// Runs a program and says its process id. A line on standard input stops the program; when the input
+/// ends without one, because the tests have been killed, its data goes as well.
+const WARDEN: &str = r#"
+directory=$1; shift
+"$@" </dev/null &
+echo $!
+read -r word
+kill -TERM $! 2>/dev/null
+wait $!
+status=$?
+[ "$word" ] || rm -rf "$directory"
+exit $status
+"#;
+
 /// The program itself as a process of its own, with its own PostgreSQL.
 struct Program {
-    process: Child,
+    warden: Child,
+    pid: Pid,
     url: String,
     state: Option<State>,
 }
@@ -126,18 +142,23 @@ struct Program {
 impl Program {
     /// Starts it on this data, and waits until it says where it listens.
     fn start(state: State) -> Self {
-        let process = Command::new(env!("CARGO_BIN_EXE_dialogporten"))
+        let mut warden = Command::new("sh")
+            .args(["-c", WARDEN, "sh"])
+            .arg(&state.0)
+            .arg(env!("CARGO_BIN_EXE_dialogporten"))
             .args(["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--data-dir"])
             .arg(&state.0)
             .env_remove("DATABASE_URL")
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
+            .process_group(0)
             .spawn()
-            .expect("the program starts");
-        let mut program = Self { process, url: String::new(), state: Some(state) };
-        let output = program.process.stdout.take().expect("an output");
+            .expect("a shell starts");
+        let output = warden.stdout.take().expect("an output");
         let mut lines = BufReader::new(output).lines().map_while(Result::ok);
+        let pid = lines.next().and_then(|line| Pid::from_raw(line.parse().ok()?)).expect("a process id");
+        let mut program = Self { warden, pid, url: String::new(), state: Some(state) };
         // Nobody reads what else it says, which must not trouble it.
         let url = lines.find_map(|line| line.strip_prefix("Dialogporten sandbox on ").map(str::to_owned));
         program.url = url.expect("the program says where it listens");
@@ -159,24 +180,23 @@ impl Program {
 
     /// Ends it without a chance to do anything more; its data stays.
     fn kill(mut self) -> State {
-        self.process.kill().expect("the program is killed");
-        self.process.wait().expect("the program ends");
+        rustix::process::kill_process(self.pid, Signal::KILL).expect("the program is killed");
+        self.stop();
         self.state.take().expect("the data")
     }
 
     /// Ends it as an operator would, and gives what it ends with.
-    fn stop(&mut self) -> std::process::ExitStatus {
-        let pid = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
-        let _ = rustix::process::kill_process(pid.expect("a process id"), Signal::INT);
-        self.process.wait().expect("the program ends")
+    fn stop(&mut self) -> ExitStatus {
+        if let Some(mut input) = self.warden.stdin.take() {
+            let _ = input.write_all(b"stop\n");
+        }
+        self.warden.wait().expect("the program ends")
     }
 }
 
 impl Drop for Program {
     fn drop(&mut self) {
-        if matches!(self.process.try_wait(), Ok(None)) {
-            self.stop();
-        }
+        self.stop();
     }
 }
 
