@@ -43,7 +43,7 @@ impl App {
         Ok(eyes.dialog(detail, None))
     }
 
-    /// A dialog as an end user sees it. That it was opened is recorded.
+    /// A dialog as an end user sees it. That it was opened is recorded, unless the user only peeks.
     ///
     /// # Errors
     /// Not found, forbidden, or gone.
@@ -52,6 +52,7 @@ impl App {
         caller: &Caller,
         id: Uuid,
         languages: &Languages,
+        peek: bool,
     ) -> Result<DialogView, Failure> {
         let scope = self.access.end_user_scope(caller);
         let mut detail = self.store.detail(&scope, id).await?.ok_or(Refusal::dialog_not_found(id))?;
@@ -67,7 +68,7 @@ impl App {
             return Err(Refusal::Forbidden(vec![LEVEL_TOO_LOW.into()]).into());
         }
         check_visible(&detail.dialog, now)?;
-        let mut ids = self.view(caller, &mut detail, now).await?;
+        let mut ids = if peek { self.clock.ids(now) } else { self.view(caller, &mut detail, now).await? };
 
         let permitted: Vec<ActionAttribute> = authorization.granted().cloned().collect();
         let facts = DialogTokenFacts {

@@ -48,11 +48,12 @@ pub fn read(
     let mut failures = Failures::new();
     let input: CorrectTransmission = read_document(body, "dto", &mut failures);
     let mut rules = Rules::new(mode.now, mode.writer, &mut failures, ids);
+    let present = part_ids(stored);
+    rules.stored = present.iter().copied().collect();
     let mut transmission = rules.correction(&input, stored, dialog.is_api_only, &Path::Root("dto"));
     let chosen = std::mem::take(&mut rules.chosen);
     failures.into_result().map_err(Refusal::Invalid)?;
     let new = std::mem::take(&mut transmission.body.attachments);
-    let present = part_ids(stored);
     transmission.body.attachments = ordered(
         &stored.body.attachments,
         new,

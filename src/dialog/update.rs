@@ -75,6 +75,8 @@ pub fn read<'a>(body: &Json, stored: &'a Dialog, mode: Mode, ids: &mut Ids) -> R
     let input: UpdateDialog = read_document(body, "dto", &mut failures);
     let dto = Path::Root("dto");
     let mut rules = Rules::new(mode.now, mode.writer, &mut failures, ids);
+    let present = part_ids(&stored.documents);
+    rules.stored = present.iter().map(|(_, id)| *id).collect();
 
     if input.status.is_none() {
         rules.fail(&dto.member("status"), "is required.");
@@ -116,7 +118,6 @@ pub fn read<'a>(body: &Json, stored: &'a Dialog, mode: Mode, ids: &mut Ids) -> R
         dialog.status = status.into();
     }
     dialog.documents = merge(&stored.documents, documents);
-    let present = part_ids(&stored.documents);
     let mut claims = claims(&chosen, of_dialog);
     claims.retain(|claim| !present.contains(&(claim.kind, claim.id)));
     Ok(Draft { stored, dialog, additions, claims, positions, activity_key: "Activities", mode })

@@ -88,6 +88,8 @@ pub(super) struct Rules<'a> {
     pub writer: Writer,
     pub failures: &'a mut Failures,
     pub ids: &'a mut Ids,
+    /// Ids that the dialog has already; they have been checked before.
+    pub stored: HashSet<Uuid>,
     /// Where the attachments and transmissions stood in the request.
     pub positions: HashMap<Uuid, usize>,
     /// Every id that the client has chosen, in the order met.
@@ -170,6 +172,7 @@ fn with_path(url: String) -> String {
 }
 
 /// The members that a new transmission and a correction have in common.
+#[derive(Clone, Copy)]
 struct SharedMembers<'i> {
     authorization_attribute: Option<&'i String>,
     extended_type: Option<&'i UriReference>,
@@ -200,6 +203,7 @@ impl<'a> Rules<'a> {
             writer,
             failures,
             ids,
+            stored: HashSet::new(),
             positions: HashMap::new(),
             chosen: Vec::new(),
             seen: HashSet::new(),
@@ -218,7 +222,9 @@ impl<'a> Rules<'a> {
     /// The client's id, checked, or a new one.
     pub fn id(&mut self, kind: PartKind, id: Option<Uuid>, list: &Path<'_>, path: &Path<'_>) -> Uuid {
         let Some(id) = id else { return self.ids.next_id() };
-        self.check_id(id, &path.member("id"));
+        if !self.stored.contains(&id) {
+            self.check_id(id, &path.member("id"));
+        }
         if !self.seen.insert((kind, id)) {
             self.fail(list, format!("Ids must be unique; {id} occurs more than once."));
         }

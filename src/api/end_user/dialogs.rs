@@ -1,7 +1,7 @@
 //! Dialogs as end users see them.
 
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 
 use crate::access::policy::Policy;
@@ -99,12 +99,13 @@ fn in_language(mut response: Response) -> Response {
 pub(super) async fn get_dialog(
     State(api): State<ApiState>,
     Admitted(caller): Admitted,
+    method: Method,
     mut params: Params,
 ) -> Result<Response, Problem> {
     let id = params.dialog_id();
     let languages = params.languages();
     params.finish()?;
-    let dialog = api.app.end_user_dialog(&caller, id, &languages).await?;
+    let dialog = api.app.end_user_dialog(&caller, id, &languages, method == Method::HEAD).await?;
     let revision = dialog.revision;
     Ok(in_language(respond::with_etag(respond::json(&dialog), revision)))
 }
