@@ -6,6 +6,7 @@ mod create;
 mod end_user;
 mod harness;
 mod instances;
+mod lifecycle;
 mod limits;
 mod list;
 mod patch;
