@@ -1,6 +1,7 @@
 //! The service over HTTP, on a real database.
 
 mod authentication;
+mod children;
 mod conventions;
 mod create;
 mod end_user;
