@@ -2,14 +2,17 @@
 
 mod authentication;
 mod children;
+mod concurrency;
 mod conventions;
 mod create;
 mod end_user;
 mod harness;
 mod instances;
+mod labels;
 mod lifecycle;
 mod limits;
 mod list;
 mod patch;
+mod repetition;
 mod statements;
 mod update;

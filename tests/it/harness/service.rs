@@ -69,6 +69,12 @@ impl Service {
         Self::start(cluster().await.new_database().await, Clock::system()).await
     }
 
+    /// A service with a database of its own whose clock stands until it is moved.
+    pub async fn alone_at(moment: &str) -> Self {
+        let moment = Timestamp::parse(moment).expect("a timestamp");
+        Self::start(cluster().await.new_database().await, Clock::fixed(moment)).await
+    }
+
     async fn start(database: Database, clock: Clock) -> Self {
         let mut settings =
             CommandLine::parse_from(["dialogporten", "--sandbox", "--listen", "127.0.0.1:0"]).serve;
