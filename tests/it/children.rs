@@ -138,7 +138,11 @@ mod transmissions {
         let service = Service::shared().await;
         let owner = service.owner();
         for (sql, kind, key) in [
-            ("update dialog set from_party = 32766 where id = $1", "Submission", "FromPartyTransmissionsCount"),
+            (
+                "update dialog set from_party = 32766 where id = $1",
+                "Submission",
+                "FromPartyTransmissionsCount",
+            ),
             (
                 "update dialog set from_service_owner = 32766 where id = $1",
                 "Alert",
@@ -778,8 +782,7 @@ mod form_saved {
         let service = Service::at(NOON).await;
         let owner = service.owner();
         let id = owner.created(&dialog().with("/systemLabel", "Bin")).await;
-        let saved =
-            owner.append(id, "activities", &activity("FormSaved")).silently().await.expect(201).id();
+        let saved = owner.append(id, "activities", &activity("FormSaved")).silently().await.expect(201).id();
         let mut revision = owner.read(id).await.etag();
         let noon = "2031-05-17T12:00:00.1234560Z";
         service.clock.advance_seconds(3_600);

@@ -57,10 +57,8 @@ async fn append(clients: usize) {
     assert_eq!(read["activities"].as_array().unwrap().len(), clients);
     let labels = read["serviceOwnerContext"]["serviceOwnerLabels"].as_array().unwrap();
     assert_eq!(labels.len(), clients.min(20));
-    let unopened: Vec<i32> = service
-        .database
-        .column("select unopened_transmissions from dialog where id = $1", id)
-        .await;
+    let unopened: Vec<i32> =
+        service.database.column("select unopened_transmissions from dialog where id = $1", id).await;
     assert_eq!(unopened, [i32::try_from(clients).unwrap()]);
     // Every write had a revision of its own, and was told once.
     let revisions: BTreeSet<Uuid> = answers.iter().map(Answer::etag).collect();
@@ -153,7 +151,8 @@ async fn a_purge_leaves_no_orphans_of_what_happens_meanwhile() {
         let id = owner.created(&one_of_each()).await;
         let user = format!("endusercontext/systemlabels?enduserId={PERSON}");
         let label = json!({ "value": format!("label {round}") });
-        let relabel = |label: &str| owner.below(Method::PUT, id, &user).json(&json!({ "addLabels": [label] }));
+        let relabel =
+            |label: &str| owner.below(Method::PUT, id, &user).json(&json!({ "addLabels": [label] }));
         let mut calls = vec![
             owner.append(id, "context/labels", &label),
             relabel("Bin"),

@@ -192,7 +192,8 @@ mod of_the_end_user {
 
         let log = log(&service, id).await;
         let entries: Vec<Value> = log.iter().map(|entry| json!([entry[0], entry[1]])).collect();
-        let expected = [(2, true), (4, true), (2, false), (3, true), (3, false), (3, true), (3, false), (4, false)];
+        let expected =
+            [(2, true), (4, true), (2, false), (3, true), (3, false), (3, true), (3, false), (4, false)];
         assert_eq!(entries.len(), expected.len(), "{log:#?}");
         for (label, is_set) in expected {
             assert!(entries.contains(&json!([label, is_set])), "{log:#?}");
@@ -255,11 +256,11 @@ mod of_the_end_user {
         let before = owner.dialog(id).await;
         let path = |user: &str| format!("endusercontext/systemlabels{user}");
         let body = json!({ "addLabels": ["Bin"] });
-        let named =
-            body.clone().with("/performedBy", json!({ "actorType": "PartyRepresentative", "actorName": "Kari" }));
-        let put = |client: &Client, user: &str, body: &Value| {
-            client.below(Method::PUT, id, &path(user)).json(body)
-        };
+        let named = body
+            .clone()
+            .with("/performedBy", json!({ "actorType": "PartyRepresentative", "actorName": "Kari" }));
+        let put =
+            |client: &Client, user: &str, body: &Value| client.below(Method::PUT, id, &path(user)).json(body);
         let of_person = format!("?enduserId={PERSON}");
         put(&owner, "", &body).await.assert_problem(400, &[("endUserId", "")]);
         put(&admin, &of_person, &named).await.assert_problem(400, &[("endUserId", "")]);

@@ -44,7 +44,7 @@ fn deeds(admin: &Client, id: Uuid, activity: Uuid) -> Vec<(&'static str, Call)> 
     vec![
         ("transmission", admin.append(id, "transmissions", &letter())),
         ("activity", admin.append(id, "activities", &saved())),
-        ("form saved", admin.below(Method::POST, id, &bump).json(&json!("2030-01-01T00:00:00Z"))),
+        ("form saved", admin.below(Method::POST, id, &bump).json(&json!("2020-01-01T00:00:00Z"))),
         ("label", admin.append(id, "context/labels", &json!({ "value": "another" }))),
         ("bulk", admin.call(Method::POST, &format!("{BULK}?enduserId={PERSON}")).json(&bulk)),
         ("freeze", admin.act(id, "freeze")),
@@ -63,8 +63,7 @@ async fn every_post_is_carried_out_once() {
     assert_eq!(essence(&again), essence(&first));
     assert_eq!(service.told(first.id()).await.len(), 1);
 
-    let names: Vec<&str> =
-        deeds(&admin, service.id(), service.id()).iter().map(|(name, _)| *name).collect();
+    let names: Vec<&str> = deeds(&admin, service.id(), service.id()).iter().map(|(name, _)| *name).collect();
     for (index, name) in names.into_iter().enumerate() {
         let id = admin.created(&dialog()).await;
         let activity = admin.append(id, "activities", &saved()).await.expect(201).id();

@@ -75,6 +75,11 @@ impl Service {
         Self::start(cluster().await.new_database().await, Clock::fixed(moment)).await
     }
 
+    /// One more service on a database.
+    pub async fn on(database: &Database) -> Self {
+        Self::start(database.clone(), Clock::system()).await
+    }
+
     async fn start(database: Database, clock: Clock) -> Self {
         let mut settings =
             CommandLine::parse_from(["dialogporten", "--sandbox", "--listen", "127.0.0.1:0"]).serve;
