@@ -200,3 +200,22 @@ async fn of_many_at_once_one_is_carried_out() {
         assert_eq!(told, expected, "{name}");
     }
 }
+
+#[tokio::test]
+async fn those_who_come_second_are_not_refused_for_what_the_first_did() {
+    let service = Service::shared().await;
+    let owner = service.owner();
+    for _ in 0..8 {
+        let id = owner.created(&dialog()).await;
+        let revision = owner.read(id).await.etag();
+        let own = saved().with("/id", service.id().to_string());
+        let key = service.unique();
+        let deed = || with_key(owner.append(id, "activities", &own).if_match(revision), &key).into_future();
+        let answers = join_all((0..8).map(|_| deed())).await;
+        let first = essence(&answers[0]);
+        assert_eq!(first.0, 201, "{}", first.3);
+        for answer in &answers {
+            assert_eq!(essence(answer), first);
+        }
+    }
+}
