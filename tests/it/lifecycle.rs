@@ -107,7 +107,7 @@ async fn what_is_so_already_stays_so() {
         client.delete(id).await.assert_problem(410, &[("DialogEntity", "")]);
     }
     assert_eq!(owner.read(id).await.etag(), deleted);
-    assert_eq!(told(&service, id).await, events(&["dialogDeleted"]));
+    assert_eq!(told(service, id).await, events(&["dialogDeleted"]));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::harness::*;
 
-const APPENDED: usize = 10;
+const APPENDED: i64 = 10;
 
 /// Rows that were read so far, by scans of any kind, once nobody is connected any more: then all
 /// counts have been told.
@@ -68,6 +68,6 @@ async fn appending_costs_the_same_whatever_there_is() {
 
     let (of_short, of_long) = (append(&database, short).await, append(&database, long).await);
     // Something was counted, and not the 5,000.
-    assert!(of_short > 2 * APPENDED as i64, "{of_short}");
-    assert!(of_long <= of_short + 2 * APPENDED as i64, "{of_long} rows instead of {of_short}");
+    assert!(of_short > 2 * APPENDED, "{of_short}");
+    assert!(of_long <= of_short + 2 * APPENDED, "{of_long} rows instead of {of_short}");
 }
