@@ -43,6 +43,17 @@ impl App {
         if let Some(outcome) = self.repeated(key).await? {
             return Ok(outcome.into());
         }
+        let created = self.create_once(caller, body, silent, key).await;
+        self.unless_repeated(key, created).await
+    }
+
+    async fn create_once(
+        &self,
+        caller: &Caller,
+        body: &Json,
+        silent: bool,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Created, Failure> {
         let now = self.clock.now();
         let mut ids = self.clock.ids(now);
         let draft = create::read(body, silent, Access::writer(caller), now, &mut ids)?;
@@ -65,14 +76,10 @@ impl App {
         match self.store.create(creation).await {
             Ok(()) => Ok(created),
             Err(StoreFailure::Taken { constraint, .. }) if constraint == "dialog_pkey" => {
-                match self.repeated(key).await? {
-                    Some(outcome) => Ok(outcome.into()),
-                    None => Err(Refusal::DialogIdTaken(created.id).into()),
-                }
+                Err(Refusal::DialogIdTaken(created.id).into())
             }
             Err(StoreFailure::Taken { constraint, .. }) if constraint == KEY_IN_USE => {
-                let outcome = self.repeated(key).await?;
-                Ok(outcome.ok_or(Refusal::Contended)?.into())
+                Err(Refusal::Contended.into())
             }
             Err(StoreFailure::Taken { constraint, .. }) if constraint == "dialog_idempotent_key" => {
                 if let Some(outcome) = self.repeated(key).await? {

@@ -55,6 +55,19 @@ impl App {
         if let Some(outcome) = self.repeated(key).await? {
             return Ok(outcome.revision.unwrap_or_default());
         }
+        let changed = self.change_label_once(caller, dialog, expected, command, key).await;
+        let outcome = changed.map(|revision| Outcome { revision: Some(revision), created: None });
+        Ok(self.unless_repeated(key, outcome).await?.revision.unwrap_or_default())
+    }
+
+    async fn change_label_once(
+        &self,
+        caller: &Caller,
+        dialog: Uuid,
+        expected: &Expected,
+        command: LabelCommand<'_>,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Uuid, Failure> {
         let now = self.clock.now();
         let mut ids = self.clock.ids(now);
         for _ in 0..ATTEMPTS {
@@ -154,6 +167,16 @@ impl App {
         if self.repeated(key).await?.is_some() {
             return Ok(());
         }
+        let done = self.bulk_set_once(caller, body, key).await.map(|()| Outcome::default());
+        self.unless_repeated(key, done).await.map(drop)
+    }
+
+    async fn bulk_set_once(
+        &self,
+        caller: &Caller,
+        body: &Json,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<(), Failure> {
         let now = self.clock.now();
         let mut ids = self.clock.ids(now);
         let (change, dialogs) = labels::read_bulk_change(body, now, &mut ids)?;

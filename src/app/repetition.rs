@@ -23,6 +23,27 @@ impl App {
     }
 }
 
+impl App {
+    /// The answer to a request that may have been refused only because the same request, made at the
+    /// same time, was carried out meanwhile: then, what that one has brought about.
+    ///
+    /// # Errors
+    /// The failure itself, where there was no other.
+    pub(super) async fn unless_repeated<T: From<Outcome>>(
+        &self,
+        key: Option<&IdempotencyKey>,
+        answer: Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        match answer {
+            Err(failure @ Failure::Refused(_)) => match self.repeated(key).await? {
+                Some(outcome) => Ok(outcome.into()),
+                None => Err(failure),
+            },
+            answer => answer,
+        }
+    }
+}
+
 /// Whether a request with the same key has just been carried out.
 pub(super) fn is_key_in_use(failure: &Failure) -> bool {
     matches!(failure, Failure::Store(StoreFailure::Taken { constraint, .. }) if constraint == KEY_IN_USE)

@@ -154,6 +154,12 @@ impl App {
         if let Some(outcome) = self.repeated(request.key).await? {
             return Ok(outcome.into());
         }
+        let changed = self.change_once(request, command).await;
+        self.unless_repeated(request.key, changed).await
+    }
+
+    async fn change_once(&self, request: Request<'_>, command: Command<'_>) -> Result<Changed, Failure> {
+        let writer = Access::writer(request.caller);
         let scope = self.access.service_owner_scope(request.caller);
         let references = command.references();
         let mut turn = None;

@@ -765,6 +765,7 @@ mod conditions {
         // What is wrong with the body does not matter then, nor with an id that no dialog can have.
         owner.put(unknown, &json!({ "progress": 1000 })).await.assert_problem(404, &[("DialogEntity", "")]);
         owner.put(Uuid::nil(), &body).await.assert_problem(400, &[("id", "")]);
+        owner.act(Uuid::nil(), "purge").await.assert_problem(400, &[("id", "")]);
     }
 
     #[tokio::test]

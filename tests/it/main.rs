@@ -1,13 +1,20 @@
 //! The service over HTTP, on a real database.
 
 mod authentication;
+mod children;
+mod concurrency;
 mod conventions;
 mod create;
 mod end_user;
 mod harness;
+mod immutability;
 mod instances;
+mod labels;
+mod lifecycle;
 mod limits;
 mod list;
 mod patch;
+mod repetition;
+mod scale;
 mod statements;
 mod update;

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use uuid::Uuid;
 
 use crate::access::caller::Caller;
 use crate::access::policy::Policy;
@@ -191,8 +192,8 @@ async fn change(
     new_state: NewState<'_>,
 ) -> Result<Response, Problem> {
     let id = params.dialog_id();
-    if id.is_nil() && params.failures.is_empty() && matches!(new_state, NewState::Replace(_)) {
-        params.failures.add_key("id", "must not be the all-zero UUID.");
+    if matches!(new_state, NewState::Replace(_)) {
+        refuse_nil(id, &mut params);
     }
     let expected = params.expected();
     let silent = params.is_silent();
@@ -200,6 +201,13 @@ async fn change(
     let request = Request { caller, id, expected: &expected, silent, key: None };
     let changed = api.app.change_dialog(request, Command::Become(new_state)).await?;
     Ok(respond::with_etag(respond::no_content(), changed.revision))
+}
+
+/// The all-zero UUID is never the id of a dialog.
+fn refuse_nil(id: Uuid, params: &mut Params) {
+    if id.is_nil() && params.failures.is_empty() {
+        params.failures.add_key("id", "must not be the all-zero UUID.");
+    }
 }
 
 /// Adds one transmission or activity. Whether that is silent may be said in the body too.
@@ -274,6 +282,7 @@ pub(super) async fn purge_dialog(
     mut params: Params,
 ) -> Result<Response, Problem> {
     let id = params.dialog_id();
+    refuse_nil(id, &mut params);
     let expected = params.expected();
     let silent = params.is_silent();
     let key = params.idempotency_key(&caller, None);

@@ -90,6 +90,36 @@ impl Client {
             .body(operations.to_string())
     }
 
+    /// Any call below a dialog, as its service owner.
+    pub fn below(&self, method: Method, id: Uuid, path: &str) -> Call {
+        self.call(method, &format!("{OWNER_DIALOGS}/{id}/{path}"))
+    }
+
+    /// Deletes a dialog.
+    pub fn delete(&self, id: Uuid) -> Call {
+        self.call(Method::DELETE, &format!("{OWNER_DIALOGS}/{id}"))
+    }
+
+    /// Restores, purges or freezes a dialog.
+    pub fn act(&self, id: Uuid, action: &str) -> Call {
+        self.below(Method::POST, id, &format!("actions/{action}"))
+    }
+
+    /// Adds a child to one of the lists below a dialog.
+    pub fn append(&self, id: Uuid, list: &str, child: &Value) -> Call {
+        self.below(Method::POST, id, list).json(child)
+    }
+
+    /// Corrects a transmission, silently.
+    pub fn correct(&self, id: Uuid, transmission: Uuid, body: &Value) -> Call {
+        self.below(Method::PUT, id, &format!("transmissions/{transmission}?isSilentUpdate=true")).json(body)
+    }
+
+    /// What is below a dialog, which must be there.
+    pub async fn list_below(&self, id: Uuid, path: &str) -> Value {
+        self.below(Method::GET, id, path).await.expect(200).json()
+    }
+
     /// The end user opens a dialog.
     pub fn open(&self, id: Uuid) -> Call {
         self.get(&format!("{USER_DIALOGS}/{id}"))

@@ -8,9 +8,9 @@ mod service;
 pub mod statements;
 
 pub use client::{Answer, Call, Client};
-pub use cluster::temporary_directory;
+pub use cluster::{Database, temporary_directory};
 pub use dialogs::{
     CORRESPONDENCE, DEMO_NOTICE, EVENTS, Edit, LEVEL_FOUR, OTHER_OWNERS, OTHER_PERSON, PERSON, PERSON_NUMBER,
     RESOURCE, RESOURCE_2, dialog, embed, full_dialog, key_of, localized, one_of_each, put_body, text, texts,
 };
-pub use service::{ADMIN, CORRESPONDENCE_SCOPE, LEGACY_HTML, OWNER, Service};
+pub use service::{ADMIN, CHANGE_TRANSMISSIONS, CORRESPONDENCE_SCOPE, LEGACY_HTML, OWNER, Service};

@@ -8,6 +8,7 @@ use dialogporten::sandbox::token_generator::{Minted, TokenKind, TokenRequest};
 use dialogporten::server::Server;
 use dialogporten::store::Store;
 use dialogporten::timestamp::Timestamp;
+use serde_json::Value;
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
@@ -22,6 +23,8 @@ pub const OWNER: &str = "digdir:dialogporten.serviceprovider digdir:dialogporten
 pub const ADMIN: &str = "digdir:dialogporten.serviceprovider.admin";
 /// Scope of Altinn Correspondence, beside those of a service owner.
 pub const CORRESPONDENCE_SCOPE: &str = "digdir:dialogporten.correspondence";
+/// Scope of those who may correct transmissions, beside those of a service owner.
+pub const CHANGE_TRANSMISSIONS: &str = "digdir:dialogporten.serviceprovider.changetransmissions";
 /// Scope of those who may write HTML, beside those of a service owner.
 pub const LEGACY_HTML: &str = "digdir:dialogporten.serviceprovider.legacyhtml";
 const END_USER: &str = "digdir:dialogporten";
@@ -66,6 +69,17 @@ impl Service {
         Self::start(cluster().await.new_database().await, Clock::system()).await
     }
 
+    /// A service with a database of its own whose clock stands until it is moved.
+    pub async fn alone_at(moment: &str) -> Self {
+        let moment = Timestamp::parse(moment).expect("a timestamp");
+        Self::start(cluster().await.new_database().await, Clock::fixed(moment)).await
+    }
+
+    /// One more service on a database.
+    pub async fn on(database: &Database) -> Self {
+        Self::start(database.clone(), Clock::system()).await
+    }
+
     async fn start(database: Database, clock: Clock) -> Self {
         let mut settings =
             CommandLine::parse_from(["dialogporten", "--sandbox", "--listen", "127.0.0.1:0"]).serve;
@@ -103,6 +117,15 @@ impl Service {
     /// Text that occurs nowhere else.
     pub fn unique(&self) -> String {
         self.clock.ids(self.now()).revision().to_string()
+    }
+
+    /// Kinds of the events of each change of a dialog, and whether the change was silent.
+    pub async fn told(&self, id: Uuid) -> Vec<(Vec<String>, bool)> {
+        let sql = "select payload from outbox where dialog_id = $1 order by sequence";
+        let rows: Vec<Value> = self.database.column(sql, id).await;
+        let kind = |event: &Value| event["kind"].as_str().expect("a kind").to_owned();
+        let kinds = |row: &Value| row["events"].as_array().expect("events").iter().map(kind).collect();
+        rows.iter().map(|row| (kinds(row), row["silent"] == true)).collect()
     }
 
     /// An access token; parameters as the token generator has them.
