@@ -1,6 +1,6 @@
 //! Corrections of children that are otherwise immutable. Always silent.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use uuid::Uuid;
 
@@ -12,7 +12,7 @@ use super::limits;
 use super::model::{Attachment, CORRESPONDENCE_RESOURCE, Dialog, Transmission};
 use super::refusal::Refusal;
 use super::update::{Mode, admit_change, ordered};
-use super::validate::Rules;
+use super::validate::{PartKind, Rules};
 use super::vocabulary::DialogActivityType;
 use super::write::{
     self, Additions, Change, ClaimedPart, Corrected, Correction, Expected, Known, LabelEffect, Outside,
@@ -49,7 +49,7 @@ pub fn read(
     let input: CorrectTransmission = read_document(body, "dto", &mut failures);
     let mut rules = Rules::new(mode.now, mode.writer, &mut failures, ids);
     let present = part_ids(stored);
-    rules.stored = present.iter().copied().collect();
+    rules.stored = present.iter().map(|(_, id)| *id).collect();
     let mut transmission = rules.correction(&input, stored, dialog.is_api_only, &Path::Root("dto"));
     let chosen = std::mem::take(&mut rules.chosen);
     failures.into_result().map_err(Refusal::Invalid)?;
@@ -61,13 +61,17 @@ pub fn read(
         |old, new| Attachment { urls: ordered(&old.urls, new.urls, |url| url.id, |_, url| url), ..new },
     );
     let mut claims = claims(&chosen, 0);
-    claims.retain(|claim| !present.contains(&claim.id));
+    claims.retain(|claim| !present.contains(&(claim.kind, claim.id)));
     Ok(Draft { transmission, claims })
 }
 
-fn part_ids(transmission: &Transmission) -> BTreeSet<Uuid> {
-    let attachments = transmission.body.attachments.iter();
-    attachments.flat_map(|a| std::iter::once(a.id).chain(a.urls.iter().map(|url| url.id))).collect()
+fn part_ids(transmission: &Transmission) -> HashSet<(PartKind, Uuid)> {
+    let mut ids = HashSet::new();
+    for attachment in &transmission.body.attachments {
+        ids.insert((PartKind::Attachment, attachment.id));
+        ids.extend(attachment.urls.iter().map(|url| (PartKind::AttachmentUrl, url.id)));
+    }
+    ids
 }
 
 impl Draft {

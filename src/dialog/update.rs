@@ -393,7 +393,7 @@ impl Draft<'_> {
             (change.transmissions, change.activities) = self.additions.into_added(depths);
             change.claims = self.claims;
             let kept = part_ids(&change.dialog.documents);
-            change.released = part_ids(&self.stored.documents).difference(&kept).map(|(_, id)| *id).collect();
+            change.released = part_ids(&self.stored.documents).difference(&kept).copied().collect();
         }
         Ok(Some(change))
     }

@@ -357,8 +357,8 @@ pub struct Change {
     pub activities: Vec<Activity>,
     /// Parts whose ids the client has chosen.
     pub claims: Vec<ClaimedPart>,
-    /// Ids of parts that are no longer there: they may be used again.
-    pub released: Vec<Uuid>,
+    /// Parts that are no longer there: their ids may be used again.
+    pub released: Vec<(PartKind, Uuid)>,
     /// The one thing that may change in what was added before.
     pub correction: Option<Correction>,
     /// What happens to the labels.

@@ -129,7 +129,8 @@ const CHANGE: &str = concat!(
     from changed, unnest($35::uuid[], $36::timestamptz[], $37::uuid[], $38::smallint[], $39::jsonb[])
         as u (id, created_at, transmission_id, type, body)
 ), released as (
-    delete from dialog_part p using changed where p.dialog_id = changed.id and p.id = any($61)
+    delete from dialog_part p using changed where p.dialog_id = changed.id
+        and (p.id, p.kind) in (select * from unnest($61::uuid[], $62::smallint[]))
 ), new_parts as (
     insert into dialog_part (id, dialog_id, kind, of_transmission)
     select u.id, changed.id, u.kind, u.of_transmission
@@ -482,7 +483,8 @@ impl Store {
             .bind(kept.key)
             .bind(kept.fingerprint)
             .bind(kept.outcome)
-            .bind(change.released)
+            .bind(change.released.iter().map(|(_, id)| *id).collect::<Vec<_>>())
+            .bind(change.released.iter().map(|(kind, _)| *kind as i16).collect::<Vec<_>>())
             .fetch_one(self.pool())
             .await?;
         Ok(row.try_get::<i64, _>(0)? == 1)
