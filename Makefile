@@ -4,7 +4,7 @@
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fmt lint
+.PHONY: help run test bench fmt lint
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -17,6 +17,10 @@ run: ## Start the sandbox (or, with DATABASE_URL and the other settings, the ser
 test: ## Run all tests
 	@DATABASE_URL= scripts/ensure-postgres.sh
 	cargo test $(ARGS)
+
+bench: ## Measure the service against its floor, pgbench with the same statements
+	@DATABASE_URL= scripts/ensure-postgres.sh
+	cargo bench --bench service -- $(ARGS)
 
 fmt: ## Format the code
 	cargo fmt

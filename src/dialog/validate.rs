@@ -135,6 +135,18 @@ const LANGUAGES: &str = "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm b
     si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh \
     yi yo za zh zu";
 
+/// Whether two letters are in [`LANGUAGES`]: every text of a dialog asks.
+const IS_LANGUAGE: [[bool; 26]; 26] = {
+    let mut table = [[false; 26]; 26];
+    let codes = LANGUAGES.as_bytes();
+    let mut at = 0;
+    while at < codes.len() {
+        table[(codes[at] - b'a') as usize][(codes[at + 1] - b'a') as usize] = true;
+        at += 3;
+    }
+    table
+};
+
 /// `en_US` and ` EN-us ` are `en`.
 #[must_use]
 pub fn normalize_language(code: &str) -> String {
@@ -144,7 +156,9 @@ pub fn normalize_language(code: &str) -> String {
 /// Whether `code`, normalised, is a language that texts can be in.
 #[must_use]
 pub fn is_language(code: &str) -> bool {
-    code.len() == 2 && LANGUAGES.split_whitespace().any(|known| known == code)
+    let &[first, second] = code.as_bytes() else { return false };
+    let letters = first.is_ascii_lowercase() && second.is_ascii_lowercase();
+    letters && IS_LANGUAGE[usize::from(first - b'a')][usize::from(second - b'a')]
 }
 
 /// Length in UTF-16 code units, as the limits count.

@@ -272,7 +272,7 @@ mod tests {
         let claims = TokenVerifier::new(vec![Arc::new(issuer)])
             .verify(Some(&format!("Bearer {token}")), now())
             .unwrap();
-        assert_eq!(claims.person.unwrap().id(), "08844397713");
+        assert_eq!(claims.person.as_ref().unwrap().id(), "08844397713");
 
         let metadata = document("/sandbox/issuers/maskinporten/.well-known/openid-configuration").await;
         assert_eq!(metadata["issuer"], "https://test.maskinporten.no/");

@@ -775,7 +775,11 @@ mod tests {
             let verifier = TokenVerifier::new(sandbox_issuers(shared(), Environment::At23, BASE).unwrap());
             for (number, token) in tokens {
                 let claims = verifier.verify(Some(&format!("Bearer {token}")), now()).unwrap();
-                let holder = claims.person.map(|person| person.id().to_owned()).or(claims.consumer);
+                let holder = claims
+                    .person
+                    .as_ref()
+                    .map(|person| person.id().to_owned())
+                    .or_else(|| claims.consumer.clone());
                 assert_eq!(holder, Some(number));
             }
         }

@@ -96,7 +96,7 @@ impl Store {
     ) -> Result<Option<sqlx::postgres::PgRow>, StoreFailure> {
         let (all, org, resources) = scope.conditions();
         let query = sqlx::query(sql).bind(dialog).bind(all).bind(org).bind(resources).bind(only);
-        Ok(query.fetch_optional(self.pool()).await?)
+        Ok(self.connections.fetch_optional(query).await?)
     }
 
     /// Whether a dialog, of any service owner, has an activity of this type about this transmission;
@@ -111,7 +111,7 @@ impl Store {
         transmission: Option<Uuid>,
     ) -> Result<Option<bool>, StoreFailure> {
         let query = sqlx::query(HAS_ACTIVITY).bind(dialog).bind(kind.code()).bind(transmission);
-        let row = query.fetch_optional(self.pool()).await?;
+        let row = self.connections.fetch_optional(query).await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
 }

@@ -338,7 +338,7 @@ impl Store {
             .filter(|l| *l != SystemLabel::Default)
             .map(SystemLabel::code)
             .collect();
-        sqlx::query(CREATE)
+        let query = sqlx::query(CREATE)
             .bind(d.id)
             .bind(d.revision)
             .bind(key_of(d.party.as_str()))
@@ -395,9 +395,8 @@ impl Store {
             .bind(kept.caller)
             .bind(kept.key)
             .bind(kept.fingerprint)
-            .bind(kept.outcome)
-            .execute(self.pool())
-            .await?;
+            .bind(kept.outcome);
+        self.connections.execute(query).await?;
         Ok(())
     }
 
@@ -422,7 +421,7 @@ impl Store {
             }
         };
         let kept = KeptColumns::of(change.kept);
-        let row = sqlx::query(CHANGE)
+        let query = sqlx::query(CHANGE)
             .bind(d.id)
             .bind(change.expected_revision)
             .bind(d.revision)
@@ -484,9 +483,8 @@ impl Store {
             .bind(kept.fingerprint)
             .bind(kept.outcome)
             .bind(change.released.iter().map(|(_, id)| *id).collect::<Vec<_>>())
-            .bind(change.released.iter().map(|(kind, _)| *kind as i16).collect::<Vec<_>>())
-            .fetch_one(self.pool())
-            .await?;
+            .bind(change.released.iter().map(|(kind, _)| *kind as i16).collect::<Vec<_>>());
+        let row = self.connections.fetch_one(query).await?;
         Ok(row.try_get::<i64, _>(0)? == 1)
     }
 
@@ -496,7 +494,7 @@ impl Store {
     /// When the database fails.
     pub async fn corrected(&self, dialog: Uuid, id: Uuid) -> Result<Option<Corrected>, StoreFailure> {
         let query = sqlx::query(CORRECTED).bind(dialog).bind(id);
-        let Some(row) = query.fetch_optional(self.pool()).await? else { return Ok(None) };
+        let Some(row) = self.connections.fetch_optional(query).await? else { return Ok(None) };
         let Json(stored): Json<TransmissionRow> = row.try_get("stored")?;
         Ok(Some(Corrected {
             transmission: transmission(stored)?,
@@ -515,7 +513,7 @@ impl Store {
     pub async fn purge(&self, purge: Purge) -> Result<bool, StoreFailure> {
         let available_at = purge.events.as_ref().and_then(|events| events.available_at).unwrap_or(purge.now);
         let kept = KeptColumns::of(purge.kept);
-        let row = sqlx::query(PURGE)
+        let query = sqlx::query(PURGE)
             .bind(purge.dialog)
             .bind(purge.expected_revision)
             .bind(purge.now.utc())
@@ -524,9 +522,8 @@ impl Store {
             .bind(kept.caller)
             .bind(kept.key)
             .bind(kept.fingerprint)
-            .bind(kept.outcome)
-            .fetch_one(self.pool())
-            .await?;
+            .bind(kept.outcome);
+        let row = self.connections.fetch_one(query).await?;
         Ok(row.try_get::<i64, _>(0)? == 1)
     }
 
@@ -541,15 +538,14 @@ impl Store {
         references: &References,
     ) -> Result<Option<Loaded>, StoreFailure> {
         let (all, org, resources) = scope.conditions();
-        let row = sqlx::query(LOAD)
+        let query = sqlx::query(LOAD)
             .bind(&references.ids)
             .bind(&references.transmission_keys)
             .bind(id)
             .bind(all)
             .bind(org)
-            .bind(resources)
-            .fetch_optional(self.pool())
-            .await?;
+            .bind(resources);
+        let row = self.connections.fetch_optional(query).await?;
         let Some(row) = row else { return Ok(None) };
         let transmissions: Option<Json<Vec<KnownRow>>> = row.try_get("known_transmissions")?;
         let keys: Option<Json<HashMap<String, Uuid>>> = row
@@ -591,13 +587,8 @@ impl Store {
     /// When the database fails.
     pub async fn detail(&self, scope: &DialogScope, id: Uuid) -> Result<Option<DialogDetail>, StoreFailure> {
         let (all, org, resources) = scope.conditions();
-        let row = sqlx::query(DETAIL)
-            .bind(id)
-            .bind(all)
-            .bind(org)
-            .bind(resources)
-            .fetch_optional(self.pool())
-            .await?;
+        let query = sqlx::query(DETAIL).bind(id).bind(all).bind(org).bind(resources);
+        let row = self.connections.fetch_optional(query).await?;
         let Some(row) = row else { return Ok(None) };
         let transmissions: Option<Json<Vec<TransmissionRow>>> = row.try_get("transmissions")?;
         let activities: Option<Json<Vec<ActivityRow>>> = row.try_get("activities")?;
@@ -624,11 +615,9 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn dialog_with_key(&self, org: &str, key: &str) -> Result<Option<Uuid>, StoreFailure> {
-        let row = sqlx::query("select id from dialog where org = $1 and idempotent_key = $2")
-            .bind(org)
-            .bind(key)
-            .fetch_optional(self.pool())
-            .await?;
+        let query =
+            sqlx::query("select id from dialog where org = $1 and idempotent_key = $2").bind(org).bind(key);
+        let row = self.connections.fetch_optional(query).await?;
         Ok(row.map(|row| row.try_get("id")).transpose()?)
     }
 }

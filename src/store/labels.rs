@@ -93,7 +93,7 @@ impl Store {
     ) -> Result<Option<(ServiceOwnerLabels, bool)>, StoreFailure> {
         let (all, org, resources) = scope.conditions();
         let query = sqlx::query(SERVICE_OWNER_LABELS).bind(dialog).bind(all).bind(org).bind(resources);
-        let Some(row) = query.fetch_optional(self.pool()).await? else { return Ok(None) };
+        let Some(row) = self.connections.fetch_optional(query).await? else { return Ok(None) };
         let labels = ServiceOwnerLabels {
             revision: row.try_get("service_owner_context_revision")?,
             labels: row.try_get("labels")?,
@@ -120,7 +120,7 @@ impl Store {
         let query = query.bind(dialog).bind(expected_revision).bind(revision).bind(label);
         let query = query.bind(kept.caller).bind(kept.key).bind(kept.fingerprint).bind(kept.outcome);
         let query = query.bind(now.utc());
-        Ok(query.fetch_one(self.pool()).await?.try_get::<i64, _>(0)? == 1)
+        Ok(self.connections.fetch_one(query).await?.try_get::<i64, _>(0)? == 1)
     }
 
     /// The dialogs with these ids, as far as they are within reach.
@@ -130,7 +130,7 @@ impl Store {
     pub async fn dialogs(&self, scope: &DialogScope, ids: &[Uuid]) -> Result<Vec<Labelled>, StoreFailure> {
         let (all, org, resources) = scope.conditions();
         let query = sqlx::query(DIALOGS).bind(ids).bind(all).bind(org).bind(resources);
-        let rows = query.fetch_all(self.pool()).await?;
+        let rows = self.connections.fetch_all(query).await?;
         rows.iter().map(|row| Ok((dialog(row)?, row.try_get("labels")?))).collect()
     }
 
@@ -151,7 +151,7 @@ impl Store {
         let expected: Vec<Uuid> = relabellings.iter().map(|r| r.expected_revision).collect();
         let revisions: Vec<Uuid> = relabellings.iter().map(|r| r.revision).collect();
         let labels: Vec<i16> = relabellings.iter().map(|r| r.labels.0).collect();
-        let row = sqlx::query(RELABEL)
+        let query = sqlx::query(RELABEL)
             .bind(ids)
             .bind(expected)
             .bind(revisions)
@@ -161,9 +161,8 @@ impl Store {
             .bind(kept.caller)
             .bind(kept.key)
             .bind(kept.fingerprint)
-            .bind(kept.outcome)
-            .fetch_one(self.pool())
-            .await?;
+            .bind(kept.outcome);
+        let row = self.connections.fetch_one(query).await?;
         Ok(row.try_get::<i64, _>(0)? == i64::try_from(relabellings.len()).unwrap_or(i64::MAX))
     }
 }

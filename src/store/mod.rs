@@ -1,6 +1,7 @@
 //! All SQL. One file per group of tables; statements return domain types.
 
 mod children;
+mod connections;
 mod dialogs;
 mod labels;
 mod repetition;
@@ -8,11 +9,13 @@ mod rows;
 mod search;
 mod seen;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
 pub use children::Children;
+use connections::{Connections, PATIENCE};
 pub use dialogs::{DialogDetail, Loaded, References};
 pub use labels::Labelled;
 pub(crate) use repetition::KEY_IN_USE;
@@ -23,7 +26,7 @@ pub use seen::{SeenEntry, Viewing};
 /// The database.
 #[derive(Clone)]
 pub struct Store {
-    pool: PgPool,
+    connections: Arc<Connections>,
 }
 
 /// How long a statement may take.
@@ -92,7 +95,7 @@ impl Store {
         ]);
         let pool = PgPoolOptions::new()
             .max_connections(connections)
-            .acquire_timeout(Duration::from_secs(3))
+            .acquire_timeout(PATIENCE)
             .idle_timeout(Duration::from_mins(10))
             .max_lifetime(Duration::from_mins(30))
             // A ping at every acquire would double the round trips; idle connections are pinged.
@@ -106,13 +109,14 @@ impl Store {
                 })
             })
             .connect_lazy_with(options);
-        Self { pool }
+        Self { connections: Arc::new(Connections::of(pool, connections)) }
     }
 
-    /// The pool itself, for what is not about dialogs.
+    /// The pool itself, for what is done before requests are served: later all its connections may be
+    /// kept for statements.
     #[must_use]
     pub fn pool(&self) -> &PgPool {
-        &self.pool
+        self.connections.pool()
     }
 
     /// Brings the schema up to date.
@@ -121,7 +125,7 @@ impl Store {
     /// When the database does not answer, or has a schema that is not ours.
     pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
         // A change of a large table takes as long as it takes.
-        let options = self.pool.connect_options().as_ref().clone().options([("statement_timeout", "0")]);
+        let options = self.pool().connect_options().as_ref().clone().options([("statement_timeout", "0")]);
         let patient = PgPoolOptions::new().max_connections(1).connect_with(options).await?;
         let migrated = MIGRATIONS.run(&patient).await;
         patient.close().await;
@@ -133,12 +137,12 @@ impl Store {
     /// # Errors
     /// When it does not.
     pub async fn ping(&self) -> Result<(), StoreFailure> {
-        sqlx::query("select 1").execute(&self.pool).await?;
+        self.connections.execute(sqlx::query("select 1")).await?;
         Ok(())
     }
 
     /// Closes all connections.
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.connections.close().await;
     }
 }

@@ -84,7 +84,7 @@ impl Store {
     ) -> Result<Option<(Outcome, bool)>, StoreFailure> {
         let cutoff = now.plus_seconds(-LIFETIME_SECONDS).utc();
         let query = sqlx::query(OUTCOME).bind(&key.caller).bind(&key.key).bind(cutoff);
-        let Some(row) = query.fetch_optional(self.pool()).await? else { return Ok(None) };
+        let Some(row) = self.connections.fetch_optional(query).await? else { return Ok(None) };
         let fingerprint: Vec<u8> = row.try_get("fingerprint")?;
         let Json(outcome) = row.try_get("outcome")?;
         Ok(Some((outcome, fingerprint == key.fingerprint)))

@@ -89,7 +89,7 @@ impl Store {
             from page join dialog d on d.id = page.id join dialog_document doc on doc.dialog_id = d.id"
         ));
         push_order(&mut sql, &page.order);
-        let rows = sql.build().persistent(false).fetch_all(self.pool()).await?;
+        let rows = self.connections.fetch_all(sql.build().persistent(false)).await?;
         let has_next_page = rows.len() > usize::from(page.limit);
         let dialogs = rows.iter().take(usize::from(page.limit)).map(listed).collect::<Result<_, _>>()?;
         Ok(Listing { dialogs, has_next_page })

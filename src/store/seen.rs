@@ -84,7 +84,7 @@ impl Store {
     /// When the database fails.
     pub async fn record_viewing(&self, viewing: Viewing) -> Result<(), StoreFailure> {
         let Viewing { dialog, content_updated_at, entry, user_kind, performed_by, events } = viewing;
-        sqlx::query(VIEW)
+        let query = sqlx::query(VIEW)
             .bind(entry.id)
             .bind(dialog)
             .bind(entry.seen_at.utc())
@@ -94,9 +94,8 @@ impl Store {
             .bind(entry.user_name)
             .bind(content_updated_at.utc())
             .bind(Json(performed_by))
-            .bind(Json(events))
-            .execute(self.pool())
-            .await?;
+            .bind(Json(events));
+        self.connections.execute(query).await?;
         Ok(())
     }
 }

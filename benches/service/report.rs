@@ -1,0 +1,170 @@
+//! The table.
+
+use std::fmt::{self, Display, Formatter};
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::{Operation, Options, Rate};
+
+/// Aim: most memory of the service under load.
+const MEMORY: f64 = 120.0 * 1024.0 * 1024.0;
+/// Aim: most bytes of a dialog in the database.
+const BYTES: f64 = 4.5 * 1024.0;
+
+/// What was found out about one operation.
+pub struct Figures {
+    pub operation: Operation,
+    pub floor: Rate,
+    pub service: Rate,
+    /// In order of length.
+    pub latencies: Vec<Duration>,
+}
+
+/// Bytes of the service: when it has started, and the most it has had.
+pub struct Memory {
+    pub idle: Option<u64>,
+    pub peak: Option<u64>,
+}
+
+/// Where it was measured, and how.
+pub struct Facts {
+    pub postgres: String,
+    pub settings: Vec<(&'static str, String)>,
+    pub options: Options,
+}
+
+/// Everything.
+pub struct Report {
+    pub facts: Facts,
+    pub figures: Vec<Figures>,
+    /// Table, rows, bytes.
+    pub sizes: Vec<(String, i64, i64)>,
+    pub memory: Memory,
+}
+
+impl Display for Facts {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let cores = std::thread::available_parallelism().map_or(0, usize::from);
+        let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let processor = processors.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+        let processor = processor.map_or("", |(_, name)| name);
+        let commit = Command::new("git").args(["describe", "--always", "--dirty"]).output();
+        let commit = commit.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+        let Options { seconds, connections, .. } = self.options;
+        writeln!(f, "{cores} cores ({processor}) for everything; commit {}", commit.unwrap_or_default())?;
+        write!(f, "PostgreSQL {}", self.postgres)?;
+        for (name, value) in &self.settings {
+            write!(f, ", {name} {value}")?;
+        }
+        writeln!(
+            f,
+            "\n{connections} connections, 2 x {seconds} s each of floor and service by turns, {seconds} s open loop"
+        )
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "there are far fewer than 2^52")]
+fn as_float(number: impl TryInto<u64>) -> f64 {
+    number.try_into().map_or(0.0, |number| number as f64)
+}
+
+impl Figures {
+    /// In milliseconds.
+    fn latency(&self, percent: usize) -> f64 {
+        let at = (self.latencies.len() * percent / 100).min(self.latencies.len().saturating_sub(1));
+        self.latencies.get(at).map_or(0.0, |time| time.as_secs_f64() * 1_000.0)
+    }
+}
+
+impl Display for Report {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.facts)?;
+        let verdict = |reached: bool| if reached { "" } else { "  missed" };
+        writeln!(f, "| operation           | floor/s | service/s | ratio |  aim | p50 ms | p99 ms |")?;
+        writeln!(f, "|:--------------------|--------:|----------:|------:|-----:|-------:|-------:|")?;
+        for figures in &self.figures {
+            let (floor, service) = (figures.floor.per_second(), figures.service.per_second());
+            let (ratio, aim) = (service / floor, figures.operation.aim());
+            let (name, p50, p99) = (figures.operation.name(), figures.latency(50), figures.latency(99));
+            writeln!(
+                f,
+                "| {name:<19} | {floor:>7.0} | {service:>9.0} | {ratio:>5.2} | {aim:>4.2} | {p50:>6.2} | {p99:>6.2} |{}",
+                verdict(ratio >= aim)
+            )?;
+        }
+        writeln!(
+            f,
+            "\nLatencies from the time at which a request was due, at 70 % of service/s, open loop.\n"
+        )?;
+
+        writeln!(
+            f,
+            "Processor time of one operation, in microseconds; client is pgbench or the load generator:\n"
+        )?;
+        writeln!(
+            f,
+            "| operation           | floor: client | PostgreSQL | service: client | service | PostgreSQL |"
+        )?;
+        writeln!(
+            f,
+            "|:--------------------|--------------:|-----------:|----------------:|--------:|-----------:|"
+        )?;
+        for Figures { operation, floor, service, .. } in &self.figures {
+            let each = |seconds: f64, rate: &Rate| seconds * 1e6 / rate.count;
+            writeln!(
+                f,
+                "| {:<19} | {:>13.0} | {:>10.0} | {:>15.0} | {:>7.0} | {:>10.0} |",
+                operation.name(),
+                each(floor.processor.client, floor),
+                each(floor.processor.postgres, floor),
+                each(service.processor.client, service),
+                each(service.processor.service, service),
+                each(service.processor.postgres, service),
+            )?;
+        }
+
+        let Memory { idle: Some(idle), peak: Some(peak) } = self.memory else {
+            writeln!(f, "\nThis system does not tell the memory of processes.")?;
+            return self.fmt_sizes(f, verdict);
+        };
+        let mebibytes = |bytes: u64| as_float(bytes) / 1024.0 / 1024.0;
+        writeln!(
+            f,
+            "\nMemory of the service: {:.1} MiB at most, {:.1} MiB when started (aim: at most {:.0} MiB){}",
+            mebibytes(peak),
+            mebibytes(idle),
+            MEMORY / 1024.0 / 1024.0,
+            verdict(as_float(peak) <= MEMORY)
+        )?;
+        self.fmt_sizes(f, verdict)
+    }
+}
+
+impl Report {
+    fn fmt_sizes(&self, f: &mut Formatter<'_>, verdict: impl Fn(bool) -> &'static str) -> fmt::Result {
+        let dialogs = self.sizes.iter().find(|(table, ..)| table == "dialog").map_or(0, |(_, rows, _)| *rows);
+        let of = |wanted: &dyn Fn(&str) -> bool| {
+            let bytes = self.sizes.iter().filter(|(table, ..)| wanted(table)).map(|(.., bytes)| *bytes);
+            as_float(bytes.sum::<i64>()) / as_float(dialogs)
+        };
+        let all = of(&|table| table != "outbox");
+        writeln!(
+            f,
+            "Database: {all:.0} bytes for each of {dialogs} dialogs, indexes included (aim: at most {BYTES:.0}){}",
+            verdict(all <= BYTES)
+        )?;
+        for (table, ..) in &self.sizes {
+            let bytes = of(&|other| other == table);
+            if bytes >= 10.0 {
+                let note = if table == "outbox" {
+                    "  (not counted: its rows go when they are published)"
+                } else {
+                    ""
+                };
+                writeln!(f, "  {table:<20} {bytes:>6.0}{note}")?;
+            }
+        }
+        Ok(())
+    }
+}
