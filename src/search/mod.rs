@@ -2,6 +2,7 @@
 
 mod cursor;
 mod order;
+pub mod words;
 
 use uuid::Uuid;
 
