@@ -21,7 +21,7 @@ pub use dialogs::{DialogDetail, Loaded, References};
 pub use labels::Labelled;
 pub(crate) use repetition::KEY_IN_USE;
 pub use rows::key_of;
-pub use search::{ListedActivity, ListedDialog, Listing};
+pub use search::{ListedDialog, Listing};
 pub use seen::{SeenEntry, Viewing};
 
 /// The database.
