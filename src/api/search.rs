@@ -1,7 +1,7 @@
 //! What the searches of both APIs have in common: parameters and how they are read.
 
-use crate::api::http::parameter::Parameter;
 use crate::api::http::paging;
+use crate::api::http::parameter::Parameter;
 use crate::api::http::params::Params;
 use crate::api::http::query::Query;
 use crate::app::DialogSearch;

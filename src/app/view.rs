@@ -680,7 +680,8 @@ impl Eyes<'_> {
     /// A dialog as lists show it. Where the user's login is too weak for the service, title and
     /// summary give way to the non-sensitive ones, if there are any; its service owner sees all four.
     pub fn listed(&self, listed: ListedDialog, login_is_strong_enough: bool) -> DialogListView {
-        let ListedDialog { dialog, gui_attachment_count, latest_activity, seen, service_owner_labels } = listed;
+        let ListedDialog { dialog, gui_attachment_count, latest_activity, seen, service_owner_labels } =
+            listed;
         let for_owner = self.shades.is_none();
         // What is shown as the ordinary text, and what beside it.
         let choose = |ordinary: Option<ContentValue>, other: Option<ContentValue>| match for_owner {

@@ -75,7 +75,8 @@ impl TextQuery {
                 && term.is_prefix
                 && term.text.chars().count() < MIN_PREFIX
             {
-                wrong.push(format!("{}* must have at least {MIN_PREFIX} characters before the *.", term.text));
+                wrong
+                    .push(format!("{}* must have at least {MIN_PREFIX} characters before the *.", term.text));
             }
         }
         if !wrong.is_empty() {

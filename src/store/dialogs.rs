@@ -440,7 +440,10 @@ impl Store {
             rewritten.push(transmission.id);
             w.add(words::of_transmission(transmission));
         }
-        w.add_children(change.transmissions.iter().map(|added| &added.transmission), change.activities.iter());
+        w.add_children(
+            change.transmissions.iter().map(|added| &added.transmission),
+            change.activities.iter(),
+        );
         let t = TransmissionColumns::of(change.transmissions);
         let a = ActivityColumns::of(change.activities);
         let (part_ids, part_kinds, part_places) = part_columns(&change.claims);

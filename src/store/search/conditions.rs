@@ -4,8 +4,8 @@ use sqlx::postgres::Postgres;
 use sqlx::{Encode, QueryBuilder, Type};
 
 use crate::access::{SearchScope, StreamsBy};
-use crate::search::text::{AllOf, Term, TextQuery};
 use crate::dialog::vocabulary::DeletedFilter;
+use crate::search::text::{AllOf, Term, TextQuery};
 use crate::search::{Column, Cursor, Direction, Filters, LabelPattern, OrderBy};
 use crate::timestamp::Timestamp;
 
@@ -37,9 +37,8 @@ impl Search<'_> {
         sql.push("streams as materialized (select u.key, r.resources from unnest(");
         sql.push_bind(keys.to_vec()).push("::bigint[], ").push_bind(sets.to_vec());
         sql.push("::integer[]) as u (key, number) join (select t.number, t.ids::bigint[] as resources from unnest(");
-        sql.push_bind(texts).push(
-            "::text[]) with ordinality as t (ids, number) offset 0) as r on r.number = u.number)",
-        );
+        sql.push_bind(texts)
+            .push("::text[]) with ordinality as t (ids, number) offset 0) as r on r.number = u.number)");
     }
 
     /// That `d` is in the stream with this key.
@@ -152,9 +151,7 @@ impl Search<'_> {
 
     /// That one of the terms is among the words of `d`.
     fn push_found(&self, sql: &mut Sql, terms: &[&Term], query: &TextQuery) {
-        sql.push(
-            "coalesce((select true from dialog_text t where t.dialog_id = d.id and t.lexemes @@ ",
-        );
+        sql.push("coalesce((select true from dialog_text t where t.dialog_id = d.id and t.lexemes @@ ");
         if self.scope.restricted().is_empty() {
             push_terms(sql, terms, query, Among::All);
         } else {

@@ -60,7 +60,11 @@ pub(super) fn statement(search: &Search<'_>, page: &Page, source: &Source<'_>) -
             push_after(sql, cursor, &page.order);
         }
     };
-    let from = if is_lookup { "candidates c cross join lateral (select * from dialog d where d.id = c.id limit 1) d" } else { "dialog d" };
+    let from = if is_lookup {
+        "candidates c cross join lateral (select * from dialog d where d.id = c.id limit 1) d"
+    } else {
+        "dialog d"
+    };
     sql.push("page as materialized (select distinct on (");
     push_columns(&mut sql, &page.order);
     sql.push(") d.* from (select d.* from ").push(from).push(" join streams s on ");

@@ -158,7 +158,8 @@ impl Store {
         let positions: Vec<Position> = gathered.positions.iter().take(limit).copied().collect();
         let ids: Vec<Uuid> = positions.iter().map(|position| position.id).collect();
         let is_full = gathered.positions.len() > limit;
-        let last = if is_full { positions.last().copied() } else { gathered.known_to.or(positions.last().copied()) };
+        let last =
+            if is_full { positions.last().copied() } else { gathered.known_to.or(positions.last().copied()) };
         Ok(Listing {
             dialogs: self.listed(search, ids).await?,
             has_next_page: is_full || gathered.known_to.is_some(),

@@ -110,7 +110,8 @@ impl StreamPage<'_> {
             self.push_stream(&mut sql, "s.key");
             sql.push(self.order("d")).push(" limit ").push(look).push(") d where ");
             self.push_fits(&mut sql, "s.resources");
-            sql.push(self.order("d")).push(" limit 1) h on true left join lateral (select d.content_updated_at, d.id");
+            sql.push(self.order("d"))
+                .push(" limit 1) h on true left join lateral (select d.content_updated_at, d.id");
             self.push_stream(&mut sql, "s.key");
             sql.push(" and h.id is null").push(self.order("d"));
             sql.push(" offset ").push(look - 1).push(" limit 1) r on true), ");
@@ -134,7 +135,11 @@ impl StreamPage<'_> {
             sql.push(last).push(")");
         }
         let look = if self.is_few() { look } else { LOOK.1 };
-        sql.push(self.order("d")).push(" limit ").push(look).push(") d where d.fits or d.place = ").push(look);
+        sql.push(self.order("d"))
+            .push(" limit ")
+            .push(look)
+            .push(") d where d.fits or d.place = ")
+            .push(look);
         sql.push(self.order("d")).push(" limit ").push(self.rows).push(") r), ");
         let singles = self.search.push_singles(&mut sql);
         sql.push("page as materialized (select distinct on (d.content_updated_at, d.id) d.* from (select * from found where fits");
@@ -176,8 +181,11 @@ impl StreamPage<'_> {
     /// Gathers the page in rounds.
     pub async fn gather(&self, store: &Store) -> Result<Gathered, StoreFailure> {
         let (keys, sets) = self.search.scope.streams();
-        let mut open: Vec<Stream> =
-            keys.iter().zip(sets).map(|(key, set)| Stream { key: *key, set: *set, from: self.after }).collect();
+        let mut open: Vec<Stream> = keys
+            .iter()
+            .zip(sets)
+            .map(|(key, set)| Stream { key: *key, set: *set, from: self.after })
+            .collect();
         let mut found: Vec<Position> = self.singles(store).await?;
         let mut look = self.first_look();
         let mut read = 0;
@@ -208,7 +216,9 @@ impl StreamPage<'_> {
             }
             let count = if read == 0 { open.len() } else { (ROUND / look).max(1).min(open.len()) };
             let round: Vec<Stream> = open.drain(..count).collect();
-            for row in store.connections.fetch_all(self.probe(&round, look, bound).build().persistent(false)).await? {
+            for row in
+                store.connections.fetch_all(self.probe(&round, look, bound).build().persistent(false)).await?
+            {
                 let position = Position::of(&row)?;
                 if row.try_get("fits")? {
                     found.push(position);
@@ -236,7 +246,9 @@ impl StreamPage<'_> {
             Direction::Descending => Position { at: DateTime::<Utc>::MAX_UTC, id: Uuid::max() },
             Direction::Ascending => Position { at: DateTime::<Utc>::MIN_UTC, id: Uuid::nil() },
         };
-        let mut sql = Sql::new("with streams as materialized (select u.key, r.resources, u.at, u.id, u.place from unnest(");
+        let mut sql = Sql::new(
+            "with streams as materialized (select u.key, r.resources, u.at, u.id, u.place from unnest(",
+        );
         let from = |stream: &Stream| stream.from.unwrap_or(start);
         sql.push_bind(streams.iter().map(|s| s.key).collect::<Vec<_>>()).push("::bigint[], ");
         sql.push_bind(streams.iter().map(|s| s.set).collect::<Vec<_>>()).push("::integer[], ");
@@ -245,7 +257,8 @@ impl StreamPage<'_> {
         sql.push_bind(times).push("::timestamptz[], ");
         sql.push_bind(streams.iter().map(|s| from(s).id).collect::<Vec<_>>());
         sql.push("::uuid[]) with ordinality as u (key, number, at, id, place) join (select t.number, t.ids::bigint[] as resources from unnest(");
-        sql.push_bind(texts).push("::text[]) with ordinality as t (ids, number) offset 0) as r on r.number = u.number)");
+        sql.push_bind(texts)
+            .push("::text[]) with ordinality as t (ids, number) offset 0) as r on r.number = u.number)");
         sql.push(" select s.place as number, r.content_updated_at, r.id, r.fits, r.place from streams s cross join lateral (select d.content_updated_at, d.id, d.fits, d.place from (select d.content_updated_at, d.id, row_number() over (");
         sql.push(self.order("d")).push(") as place, (");
         self.push_fits(&mut sql, "s.resources");
@@ -261,7 +274,11 @@ impl StreamPage<'_> {
         if let Some(bound) = bound {
             sql.push(" and d.content_updated_at ").push(reaches).push(" ").push_bind(bound.at);
         }
-        sql.push(self.order("d")).push(" limit ").push(look).push(") d where d.fits or d.place = ").push(look);
+        sql.push(self.order("d"))
+            .push(" limit ")
+            .push(look)
+            .push(") d where d.fits or d.place = ")
+            .push(look);
         sql.push(self.order("d")).push(" limit ").push(self.rows).push(") r");
         sql
     }
