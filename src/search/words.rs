@@ -10,6 +10,9 @@ const PLAIN_TEXT: &str = "text/plain";
 /// Most bytes of one chunk: far below what PostgreSQL can number and store for one set of words.
 const CHUNK: usize = 16 * 1024;
 
+/// What stands between texts that have nothing to do with each other (ASCII's unit separator).
+pub const SEPARATOR: char = '\u{1f}';
+
 /// Some text to be searched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Words {
@@ -21,7 +24,7 @@ pub struct Words {
     pub rules: &'static str,
     /// Whether lists show it to users of every level of login.
     pub open: bool,
-    /// One or more texts, a line each.
+    /// One or more texts, with a [`SEPARATOR`] between them.
     pub text: String,
 }
 
@@ -154,7 +157,7 @@ impl Collector {
             .take_while(|words| words.chunk == self.chunk)
             .find(|words| words.rules == rules && words.open == open);
         if let Some(words) = alike {
-            words.text.push('\n');
+            words.text.push(SEPARATOR);
             words.text.push_str(text);
         } else {
             let text = text.to_owned();
@@ -194,9 +197,9 @@ mod tests {
             of_dialog(id, &documents).into_iter().map(|w| (w.rules, w.open, w.text)).collect();
         let expected = [
             ("english", true, "tax"),
-            ("norwegian", true, "skatt\nskatten\nufarlig"),
+            ("norwegian", true, "skatt\u{1f}skatten\u{1f}ufarlig"),
             ("norwegian", false, "hemmelig"),
-            ("simple", false, "one\ntwo"),
+            ("simple", false, "one\u{1f}two"),
         ];
         assert_eq!(found, expected.map(|(rules, open, text)| (rules, open, text.to_owned())));
     }
@@ -210,6 +213,6 @@ mod tests {
         assert!(words.iter().all(|words| words.text.len() <= CHUNK));
         let chunks: Vec<i16> = words.iter().map(|words| words.chunk).collect();
         assert_eq!(chunks, (0..).take(words.len()).collect::<Vec<i16>>());
-        assert_eq!(words.iter().flat_map(|words| words.text.lines()).collect::<Vec<_>>(), tags);
+        assert_eq!(words.iter().flat_map(|words| words.text.split(SEPARATOR)).collect::<Vec<_>>(), tags);
     }
 }

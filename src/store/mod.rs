@@ -21,13 +21,14 @@ pub use dialogs::{DialogDetail, Loaded, References};
 pub use labels::Labelled;
 pub(crate) use repetition::KEY_IN_USE;
 pub use rows::key_of;
-pub use search::{ListedDialog, Listing};
+pub use search::{ListedDialog, Listing, SearchEffort};
 pub use seen::{SeenEntry, Viewing};
 
 /// The database.
 #[derive(Clone)]
 pub struct Store {
     connections: Arc<Connections>,
+    effort: SearchEffort,
 }
 
 /// How long a statement may take.
@@ -112,7 +113,13 @@ impl Store {
                 })
             })
             .connect_lazy_with(options);
-        Self { connections: Arc::new(Connections::of(pool, connections)) }
+        Self { connections: Arc::new(Connections::of(pool, connections)), effort: SearchEffort::default() }
+    }
+
+    /// The same database, searched with another effort.
+    #[must_use]
+    pub fn with_search_effort(self, effort: SearchEffort) -> Self {
+        Self { effort, ..self }
     }
 
     /// The pool itself, for what is done before requests are served: later all its connections may be

@@ -235,7 +235,7 @@ fn push_terms(sql: &mut Sql, terms: &[&Term], query: &TextQuery, among: Among) {
             (false, "") => String::new(),
             (false, weights) => format!(":{weights}"),
         };
-        let quoted = format!("'{}'{mark}", term.text.replace('\\', "\\\\").replace('\'', "''"));
+        let quoted = format!("'{}'{mark}", term.text.to_lowercase().replace('\\', "\\\\").replace('\'', "''"));
         sql.push("to_tsquery('simple', ").push_bind(quoted.clone()).push(")");
         // The beginning of a word has no stem.
         for rules in query.rules.iter().filter(|_| !term.is_prefix) {

@@ -11,9 +11,6 @@ use crate::search::text::{Term, TextQuery};
 use crate::search::{LabelPattern, Page};
 use crate::store::StoreFailure;
 
-/// More entries of an index than this are not taken for few.
-pub(super) const MOST_CANDIDATES: i64 = 20_000;
-
 /// How the dialogs are found.
 pub(super) enum Source<'a> {
     /// Those with one of these words; every other condition is still to be checked.
@@ -24,9 +21,9 @@ pub(super) enum Source<'a> {
     Scope,
 }
 
-/// The statement for a page. Its rows tell in `too_many` whether there were more candidates than may
-/// be taken; then they are not the page.
-pub(super) fn statement(search: &Search<'_>, page: &Page, source: &Source<'_>) -> Sql {
+/// The statement for a page. Its rows tell in `too_many` whether there were more than `most` candidates;
+/// then they are not the page.
+pub(super) fn statement(search: &Search<'_>, page: &Page, source: &Source<'_>, most: i64) -> Sql {
     let mut sql = Sql::new("with ");
     search.push_streams(&mut sql);
     sql.push(", ");
@@ -45,7 +42,7 @@ pub(super) fn statement(search: &Search<'_>, page: &Page, source: &Source<'_>) -
             }
             Source::Scope => {}
         }
-        sql.push(" limit ").push(MOST_CANDIDATES + 1).push("), ");
+        sql.push(" limit ").push(most.saturating_add(1)).push("), ");
         sql.push("candidates as materialized (select distinct dialog_id as id from entries), ");
     }
     // The words of a candidate are known where there is nothing but words to be found.
@@ -87,7 +84,7 @@ pub(super) fn statement(search: &Search<'_>, page: &Page, source: &Source<'_>) -
     sql.push(" limit ").push(i64::from(page.limit) + 1).push(") ");
     push_content(&mut sql, search.for_owner);
     if is_lookup {
-        sql.push(", (select count(*) from entries) > ").push(MOST_CANDIDATES).push(" as too_many");
+        sql.push(", (select count(*) from entries) > ").push(most).push(" as too_many");
     } else {
         sql.push(", false as too_many");
     }

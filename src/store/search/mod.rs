@@ -1,6 +1,7 @@
 //! Lists of dialogs.
 
 mod conditions;
+mod effort;
 mod lookup;
 mod streams;
 
@@ -9,6 +10,8 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use uuid::Uuid;
+
+pub use self::effort::SearchEffort;
 
 use self::conditions::{Search, Sql};
 use self::lookup::{Estimate, Source};
@@ -148,7 +151,7 @@ impl Store {
         let after = page.after.as_ref().and_then(|cursor| {
             cursor.value(Column::ContentUpdatedAt).map(|at| Position { at: at.utc(), id: cursor.id })
         });
-        let streams = StreamPage { search, direction, after, rows: usize::from(page.limit) + 1 };
+        let streams = StreamPage { search, effort: self.effort, direction, after, rows: usize::from(page.limit) + 1 };
         let rows = self.connections.fetch_all(streams.statement().build().persistent(false)).await?;
         if streams.known_to(&rows)?.is_none() {
             return listing(&rows, page);
@@ -174,7 +177,7 @@ impl Store {
         page: &Page,
         source: &Source<'_>,
     ) -> Result<Option<Listing>, StoreFailure> {
-        let sql = lookup::statement(search, page, source);
+        let sql = lookup::statement(search, page, source, self.effort.candidates);
         let rows = self.connections.fetch_all({ sql }.build().persistent(false)).await?;
         if rows.first().map(|row| row.try_get("too_many")).transpose()?.unwrap_or(false) {
             return Ok(None);
@@ -200,10 +203,10 @@ impl Store {
                 .by_ref()
                 .take(alternative.found.len())
                 .min_by(|(_, one), (_, other)| one.total_cmp(other));
-            if let Some((term, count)) = rarest {
-                rare.push(term);
-                candidates += count;
-            }
+            // Without a term for each alternative something would be missed.
+            let Some((term, count)) = rarest else { return Ok(None) };
+            rare.push(term);
+            candidates += count;
         }
         // So many rows of a stream are read for one that fits.
         let reads = rows / f64::max(candidates, 1.0);

@@ -16,23 +16,14 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::conditions::{Search, Sql};
-use super::{Position, Store, push_content};
+use super::{Position, SearchEffort, Store, push_content};
 use crate::search::Direction;
 use crate::store::StoreFailure;
-
-/// So many streams are read without looking for a bound first.
-const FEW: usize = 8;
-/// Rows that all first looks together may read.
-const FIRST_LOOKS: usize = 32_000;
-/// Fewest and most rows of one look.
-const LOOK: (usize, usize) = (16, 4_000);
-/// Rows that one round may read, and all rounds together.
-const ROUND: usize = 16_000;
-const BUDGET: usize = 64_000;
 
 /// A page of a search that is ordered by the content's last change.
 pub(super) struct StreamPage<'a> {
     pub search: &'a Search<'a>,
+    pub effort: SearchEffort,
     /// Both of the content's last change and of the id.
     pub direction: Direction,
     /// After this row.
@@ -50,11 +41,12 @@ pub(super) struct Gathered {
 
 impl StreamPage<'_> {
     fn is_few(&self) -> bool {
-        self.search.scope.streams().0.len() <= FEW
+        self.search.scope.streams().0.len() <= self.effort.few_streams
     }
 
     fn first_look(&self) -> usize {
-        (FIRST_LOOKS / self.search.scope.streams().0.len().max(1)).clamp(LOOK.0, LOOK.1)
+        let SearchEffort { first_looks, shortest_look, longest_look, .. } = self.effort;
+        (first_looks / self.search.scope.streams().0.len().max(1)).clamp(shortest_look, longest_look)
     }
 
     /// Whether `one` comes before `other`.
@@ -115,7 +107,8 @@ impl StreamPage<'_> {
             self.push_stream(&mut sql, "s.key");
             sql.push(" and h.id is null").push(self.order("d"));
             sql.push(" offset ").push(look - 1).push(" limit 1) r on true), ");
-            sql.push("bound as materialized (select h.content_updated_at as at from heads h where h.id is not null");
+            // A party may be among the streams twice, with other resources.
+            sql.push("bound as materialized (select h.content_updated_at as at from (select distinct content_updated_at, id from heads where id is not null) h");
             sql.push(self.order("h")).push(" offset ").push(self.rows - 1).push(" limit 1), ");
         }
         sql.push("found as materialized (select r.* from ");
@@ -134,7 +127,7 @@ impl StreamPage<'_> {
             sql.push(" and d.content_updated_at ").push(reaches).push(" coalesce((select at from bound), ");
             sql.push(last).push(")");
         }
-        let look = if self.is_few() { look } else { LOOK.1 };
+        let look = if self.is_few() { look } else { self.effort.longest_look };
         sql.push(self.order("d"))
             .push(" limit ")
             .push(look)
@@ -209,12 +202,12 @@ impl StreamPage<'_> {
             let Some(newest) = open.first() else {
                 return Ok(Gathered { positions: found, known_to: None });
             };
-            if read >= BUDGET {
+            if read >= self.effort.budget {
                 let known_to = newest.from;
                 found.retain(|row| known_to.is_none_or(|known| !self.precedes(known, *row)));
                 return Ok(Gathered { positions: found, known_to });
             }
-            let count = if read == 0 { open.len() } else { (ROUND / look).max(1).min(open.len()) };
+            let count = if read == 0 { open.len() } else { (self.effort.round / look).max(1).min(open.len()) };
             let round: Vec<Stream> = open.drain(..count).collect();
             for row in
                 store.connections.fetch_all(self.probe(&round, look, bound).build().persistent(false)).await?
@@ -232,7 +225,7 @@ impl StreamPage<'_> {
                 }
             }
             read += count;
-            look = (look * 4).min(ROUND);
+            look = (look * 4).min(self.effort.round);
         }
     }
 
