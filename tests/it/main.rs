@@ -16,5 +16,6 @@ mod list;
 mod patch;
 mod repetition;
 mod scale;
+mod search;
 mod statements;
 mod update;

@@ -85,9 +85,11 @@ impl StreamPage<'_> {
         sql.push_bind(after.at).push(", ").push_bind(after.id).push(")");
     }
 
+    /// Whether a row is one of those looked for: false also where a column that is asked for is null.
     fn push_fits(&self, sql: &mut Sql, resources: &str) {
-        sql.push("(").push(resources).push(" is null or d.resource_key = any(").push(resources).push("))");
+        sql.push("((").push(resources).push(" is null or d.resource_key = any(").push(resources).push("))");
         self.search.push_filters(sql, true);
+        sql.push(") is true");
     }
 
     /// The statement that gives the page at once where the first looks tell enough.

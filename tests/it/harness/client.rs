@@ -136,6 +136,12 @@ impl Client {
         self.get(&format!("{USER_DIALOGS}?{query}"))
     }
 
+    /// The service owner lists dialogs.
+    pub fn owned(&self, query: &[(&str, &str)]) -> Call {
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+        self.get(&format!("{OWNER_DIALOGS}?{query}"))
+    }
+
     /// The end user lists dialogs, which must succeed; gives their ids.
     pub async fn listed(&self, query: &[(&str, &str)]) -> Vec<Uuid> {
         self.list(query).await.expect(200).item_ids()

@@ -6,9 +6,10 @@ use dialogporten::config::CommandLine;
 use dialogporten::sandbox::keys::SandboxKeys;
 use dialogporten::sandbox::token_generator::{Minted, TokenKind, TokenRequest};
 use dialogporten::server::Server;
-use dialogporten::store::Store;
+use dialogporten::store::{SearchEffort, Store};
 use dialogporten::timestamp::Timestamp;
 use serde_json::Value;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
@@ -80,17 +81,33 @@ impl Service {
         Self::start(database.clone(), Clock::system()).await
     }
 
+    /// One more service on the database and with the clock of this one, with rights from a catalogue
+    /// and with its own way of searching.
+    pub async fn beside(&self, catalogue: &Path, effort: SearchEffort) -> Self {
+        let catalogue = Some(catalogue.to_owned());
+        Self::start_with(self.database.clone(), self.clock.clone(), catalogue, effort).await
+    }
+
     async fn start(database: Database, clock: Clock) -> Self {
+        Self::start_with(database, clock, None, SearchEffort::default()).await
+    }
+
+    async fn start_with(
+        database: Database,
+        clock: Clock,
+        catalogue: Option<PathBuf>,
+        effort: SearchEffort,
+    ) -> Self {
         let mut settings =
             CommandLine::parse_from(["dialogporten", "--sandbox", "--listen", "127.0.0.1:0"]).serve;
         // Whatever the environment says about another service.
         settings.public_url = None;
-        settings.sandbox.catalogue = None;
+        settings.sandbox.catalogue = catalogue;
         let keys = Arc::clone(&cluster().await.keys);
         let its_clock = clock.clone();
         let its_database = database.clone();
         in_background(async move {
-            let store = its_database.store();
+            let store = its_database.store().with_search_effort(effort);
             let server =
                 Server::start(&settings, store.clone(), its_clock).await.expect("the service starts");
             let url = server.public_url.clone();
@@ -206,6 +223,12 @@ impl Service {
             ("systemUserOrg", "310057223"),
             ("scopes", END_USER),
         ];
+        self.with_token(&self.token(TokenKind::SystemUser, &parameters))
+    }
+
+    /// A system user with this id, of an organisation.
+    pub fn system_user_with(&self, id: &str, organization: &str) -> Client {
+        let parameters = [("systemUserId", id), ("systemUserOrg", organization), ("scopes", END_USER)];
         self.with_token(&self.token(TokenKind::SystemUser, &parameters))
     }
 

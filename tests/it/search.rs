@@ -1,0 +1,5 @@
+//! Searches of both APIs.
+
+mod oracle;
+mod random;
+mod words;
