@@ -102,15 +102,12 @@ impl App {
             return Ok(Listing { dialogs: Vec::new(), has_next_page: false, next: None });
         };
         let DialogSearch { filters, page, .. } = search;
-        self.store.search(&scope, filters, page, for_owner, now).await.map_err(|failure| {
-            match failure {
-                StoreFailure::TimedOut => {
-                    let text =
-                        "The search takes too long; ask for fewer parties or services, or a shorter time.";
-                    Failure::from(Refusal::unprocessable("Search", text))
-                }
-                failure => failure.into(),
+        self.store.search(&scope, filters, page, for_owner, now).await.map_err(|failure| match failure {
+            StoreFailure::TimedOut => {
+                let text = "The search takes too long; ask for fewer parties or services, or a shorter time.";
+                Failure::from(Refusal::unprocessable("Search", text))
             }
+            failure => failure.into(),
         })
     }
 

@@ -13,6 +13,26 @@ const CHUNK: usize = 16 * 1024;
 /// What stands between texts that have nothing to do with each other (ASCII's unit separator).
 pub const SEPARATOR: char = '\u{1f}';
 
+/// A text as nothing but words, lower-case, with blanks between them. PostgreSQL by itself would take
+/// `brev.pdf` for a host, `og/eller` for a path and `<mer>` for a tag, and find no words in them; and not
+/// every database knows the lower case of every letter.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    let text = text.to_lowercase();
+    let mut plain = String::with_capacity(text.len());
+    let mut before = ' ';
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        let joins = character == '-'
+            && before.is_alphabetic()
+            && characters.peek().is_some_and(|after| after.is_alphabetic());
+        let is_kept = character.is_alphanumeric() || joins || character == SEPARATOR;
+        plain.push(if is_kept { character } else { ' ' });
+        before = character;
+    }
+    plain
+}
+
 /// Some text to be searched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Words {
@@ -202,6 +222,19 @@ mod tests {
             ("simple", false, "one\u{1f}two"),
         ];
         assert_eq!(found, expected.map(|(rules, open, text)| (rules, open, text.to_owned())));
+    }
+
+    #[test]
+    fn words_are_what_is_between_other_characters() {
+        for (text, expected) in [
+            ("Åpne BREV.pdf", "åpne brev pdf"),
+            ("og/eller <mer>", "og eller  mer "),
+            ("e-post, -7 2030-01-31 a--b c-", "e-post   7 2030 01 31 a  b c "),
+            ("a@b.no&c;d'e\\f\0", "a b no c d e f "),
+            ("one\u{1f}two", "one\u{1f}two"),
+        ] {
+            assert_eq!(plain(text), expected);
+        }
     }
 
     #[test]

@@ -30,8 +30,7 @@ impl WordColumns {
             self.chunks.push(chunk);
             self.rules.push(rules);
             self.weights.push(if open { OPEN } else { OTHER });
-            // Not every database can do that for all letters.
-            let mut text = text.to_lowercase().replace(SEPARATOR, BREAK);
+            let mut text = words::plain(&text).replace(SEPARATOR, BREAK);
             text.push_str(BREAK);
             self.texts.push(text);
         }

@@ -6,6 +6,7 @@ use sqlx::{Encode, QueryBuilder, Type};
 use crate::access::{SearchScope, StreamsBy};
 use crate::dialog::vocabulary::DeletedFilter;
 use crate::search::text::{AllOf, Term, TextQuery};
+use crate::search::words::plain;
 use crate::search::{Column, Cursor, Direction, Filters, LabelPattern, OrderBy};
 use crate::timestamp::Timestamp;
 
@@ -235,7 +236,7 @@ fn push_terms(sql: &mut Sql, terms: &[&Term], query: &TextQuery, among: Among) {
             (false, "") => String::new(),
             (false, weights) => format!(":{weights}"),
         };
-        let quoted = format!("'{}'{mark}", term.text.to_lowercase().replace('\\', "\\\\").replace('\'', "''"));
+        let quoted = format!("'{}'{mark}", plain(&term.text));
         sql.push("to_tsquery('simple', ").push_bind(quoted.clone()).push(")");
         // The beginning of a word has no stem.
         for rules in query.rules.iter().filter(|_| !term.is_prefix) {

@@ -151,7 +151,8 @@ impl Store {
         let after = page.after.as_ref().and_then(|cursor| {
             cursor.value(Column::ContentUpdatedAt).map(|at| Position { at: at.utc(), id: cursor.id })
         });
-        let streams = StreamPage { search, effort: self.effort, direction, after, rows: usize::from(page.limit) + 1 };
+        let streams =
+            StreamPage { search, effort: self.effort, direction, after, rows: usize::from(page.limit) + 1 };
         let rows = self.connections.fetch_all(streams.statement().build().persistent(false)).await?;
         if streams.known_to(&rows)?.is_none() {
             return listing(&rows, page);

@@ -209,7 +209,8 @@ impl StreamPage<'_> {
                 found.retain(|row| known_to.is_none_or(|known| !self.precedes(known, *row)));
                 return Ok(Gathered { positions: found, known_to });
             }
-            let count = if read == 0 { open.len() } else { (self.effort.round / look).max(1).min(open.len()) };
+            let count =
+                if read == 0 { open.len() } else { (self.effort.round / look).max(1).min(open.len()) };
             let round: Vec<Stream> = open.drain(..count).collect();
             for row in
                 store.connections.fetch_all(self.probe(&round, look, bound).build().persistent(false)).await?

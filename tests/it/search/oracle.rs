@@ -40,9 +40,12 @@ impl Search {
     }
 
     fn holds(&self, name: &str, dialog: &Value) -> bool {
-        let mut values = self.parameters.iter().filter(|(other, _)| *other == name).map(|(_, value)| value.as_str());
+        let mut values =
+            self.parameters.iter().filter(|(other, _)| *other == name).map(|(_, value)| value.as_str());
         let labels = |list: &Value, member: Option<&str>| -> Vec<String> {
-            let label = |item: &Value| member.map_or(item, |member| &item[member]).as_str().expect("a label").to_owned();
+            let label = |item: &Value| {
+                member.map_or(item, |member| &item[member]).as_str().expect("a label").to_owned()
+            };
             list.as_array().expect("labels").iter().map(label).collect()
         };
         match name {
@@ -67,7 +70,8 @@ impl Search {
             "endUserId" => true,
             name => {
                 let moment = |field: &str| {
-                    let field = if field == "visible" { "visibleFrom".to_owned() } else { format!("{field}At") };
+                    let field =
+                        if field == "visible" { "visibleFrom".to_owned() } else { format!("{field}At") };
                     dialog[field].as_str()
                 };
                 if let Some(field) = name.strip_suffix("After") {
@@ -108,7 +112,9 @@ impl Search {
             query.extend(words.language.map(|language| ("searchLanguageCode", language.to_owned())));
         }
         if !self.order.is_empty() {
-            let key = |(key, ascending): &(&str, bool)| format!("{key}_{}", if *ascending { "asc" } else { "desc" });
+            let key = |(key, ascending): &(&str, bool)| {
+                format!("{key}_{}", if *ascending { "asc" } else { "desc" })
+            };
             query.push(("orderBy", self.order.iter().map(key).collect::<Vec<_>>().join(",")));
         }
         query

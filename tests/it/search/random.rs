@@ -12,13 +12,21 @@ use super::words::{Looked, Term, vocabulary};
 use crate::harness::*;
 
 const DIALOGS: usize = 240;
-const SEARCHES: usize = 110;
+const SEARCHES: usize = 120;
 
 const APP: &str = "urn:altinn:resource:app_ttd_demo";
 const RESOURCES: [&str; 6] = [RESOURCE, RESOURCE_2, LEVEL_FOUR, EVENTS, OTHER_OWNERS, APP];
 const COMPANIES: [&str; 10] = [
-    "310923044", "315010195", "310010693", "310057223", "313006425", "437454302", "310987107", "313987116",
-    "311987119", "311987127",
+    "310923044",
+    "315010195",
+    "310010693",
+    "310057223",
+    "313006425",
+    "437454302",
+    "310987107",
+    "313987116",
+    "311987119",
+    "311987127",
 ];
 /// A person who acts for all these companies.
 const BUSY: &str = "17819098557";
@@ -72,7 +80,8 @@ impl Random {
         let words = vocabulary();
         let mut text = self.pick(&words).to_owned();
         for _ in 0..self.below(4) {
-            let _ = write!(text, " {}", self.pick(&words));
+            let sign = self.pick(&[" ", " ", " ", ", ", ".", "/", " <"]);
+            let _ = write!(text, "{sign}{}", self.pick(&words));
         }
         if self.one_in(5) { text.to_uppercase() } else { text }
     }
@@ -172,7 +181,17 @@ fn random_dialog(service: &Service, random: &mut Random) -> Value {
     let mut dialog = json!({ "serviceResource": resource, "party": party })
         .with("/createdAt", service.in_seconds(created))
         .with("/updatedAt", service.in_seconds(updated))
-        .with("/status", random.pick(&["NotApplicable", "Draft", "InProgress", "Awaiting", "RequiresAttention", "Completed"]));
+        .with(
+            "/status",
+            random.pick(&[
+                "NotApplicable",
+                "Draft",
+                "InProgress",
+                "Awaiting",
+                "RequiresAttention",
+                "Completed",
+            ]),
+        );
     let is_api_only = random.one_in(8);
     dialog = dialog.with("/isApiOnly", is_api_only);
     if !is_api_only || random.one_in(2) {
@@ -203,9 +222,11 @@ fn random_dialog(service: &Service, random: &mut Random) -> Value {
     optional("/expiresAt", 8, &mut |random| seconds(random, &[500, 9_000, 10_000]));
     optional("/systemLabel", 4, &mut |random| json!(random.pick(&["Bin", "Archive"])));
     optional("/searchTags", 3, &mut |random| json!([{ "value": random.pick(&vocabulary()[..6]) }]));
-    optional("/attachments", 6, &mut |random| {
-        json!([{ "displayName": random.texts(), "urls": [{ "url": "https://example.com", "consumerType": "Gui" }] }])
-    });
+    optional(
+        "/attachments",
+        6,
+        &mut |random| json!([{ "displayName": random.texts(), "urls": [{ "url": "https://example.com", "consumerType": "Gui" }] }]),
+    );
     optional("/transmissions", 4, &mut |random| {
         json!([{
             "type": random.pick(&["Information", "Submission"]),
@@ -240,7 +261,8 @@ async fn random_change(service: &Service, owner: &Client, id: Uuid, read: &Value
     match random.below(8) {
         0 => drop(owner.delete(id).await.expect(204)),
         1 if read["content"].is_object() => {
-            let operations = json!([{ "op": "replace", "path": "/content/title/value", "value": random.texts() }]);
+            let operations =
+                json!([{ "op": "replace", "path": "/content/title/value", "value": random.texts() }]);
             owner.patch(id, &operations).await.expect(204);
         }
         2 => {
@@ -314,10 +336,12 @@ async fn make_world(service: &Service, random: &mut Random) -> World {
 
 /// The built-in catalogue and more rights.
 fn catalogue(world: &World) -> String {
-    let mut text = include_str!("../../../src/sandbox/catalogue.toml").replace("\"role:dagl\"", "\"role:dagl\", \"instance\"");
+    let mut text = include_str!("../../../src/sandbox/catalogue.toml")
+        .replace("\"role:dagl\"", "\"role:dagl\", \"instance\"");
     text = text.replace("\"instance\", \"instance\"", "\"instance\"");
     for number in COMPANIES {
-        let _ = write!(text, "\n[[grant]]\nuser = 'person:{BUSY}'\nparty = 'org:{number}'\nroles = ['dagl']\n");
+        let _ =
+            write!(text, "\n[[grant]]\nuser = 'person:{BUSY}'\nparty = 'org:{number}'\nroles = ['dagl']\n");
     }
     let resource = |id: Uuid| {
         let dialog = world.dialogs.iter().find(|dialog| id_of(dialog) == id).unwrap();
@@ -444,7 +468,20 @@ fn random_search(world: &World, caller: Caller, random: &mut Random) -> Search {
         let value = random.pick(&["Exclude", "Include", "Only"]).to_owned();
         add(random, 4, "deleted", vec![value]);
         let labels = random.some(2, |random| {
-            random.pick(&["archive-2030", "archive*", "ARCHIVE-20*", "archive%*", "a_c*", "arc\\*", "urgent", "Urgent*", "box", "arc"]).to_owned()
+            random
+                .pick(&[
+                    "archive-2030",
+                    "archive*",
+                    "ARCHIVE-20*",
+                    "archive%*",
+                    "a_c*",
+                    "arc\\*",
+                    "urgent",
+                    "Urgent*",
+                    "box",
+                    "arc",
+                ])
+                .to_owned()
         });
         add(random, 4, "serviceOwnerLabels", labels);
     } else {
@@ -496,7 +533,8 @@ impl Way {
         let mut found: Vec<Uuid> = Vec::new();
         for page in 0.. {
             assert!(page <= 4 * expected.len() + 100, "no end, {context}");
-            let pairs: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let pairs: Vec<(&str, &str)> =
+                query.iter().map(|(name, value)| (*name, value.as_str())).collect();
             let answer = match caller {
                 Caller::Owner(_) => client.owned(&pairs).await,
                 Caller::User(_) => client.list(&pairs).await,
@@ -578,7 +616,10 @@ async fn give_what_looking_at_everything_gives() {
         let pages = 1 + random.below(4);
         searches.push((number, caller, search, pages));
     }
-    let checks = searches.iter().flat_map(|search| ways.iter().map(move |way| (search, way)));
+    // Each search goes half of the ways.
+    let checks = searches
+        .iter()
+        .flat_map(|search| ways.iter().skip(search.0 % 2).step_by(2).map(move |way| (search, way)));
     futures_util::stream::iter(checks)
         .for_each_concurrent(6, |((number, caller, search, pages), way)| {
             let context = format!("SEARCH_SEED={seed}, search {number}");
@@ -586,7 +627,8 @@ async fn give_what_looking_at_everything_gives() {
             async move { way.check(world, *caller, search, *pages, &context).await }
         })
         .await;
-    let hits = searches.iter().filter(|(_, caller, search, _)| !world.expected(*caller, search).is_empty()).count();
+    let hits =
+        searches.iter().filter(|(_, caller, search, _)| !world.expected(*caller, search).is_empty()).count();
     assert!(hits > SEARCHES / 5, "only {hits} searches find something");
 }
 

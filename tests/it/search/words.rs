@@ -65,7 +65,8 @@ impl Rules {
 type Placed = Vec<(usize, String)>;
 
 fn as_written(words: &str) -> Placed {
-    words.split_whitespace().map(str::to_lowercase).enumerate().collect()
+    let words = words.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(str::to_lowercase).enumerate().collect()
 }
 
 fn stems(words: &str, rules: Rules) -> Placed {
@@ -114,7 +115,8 @@ impl Looked {
 /// Whether the words of the phrase stand in these distances from each other.
 fn contains(words: &Placed, phrase: &Placed) -> bool {
     let Some((first, _)) = phrase.first() else { return false };
-    let stands = |at: usize| phrase.iter().all(|(place, word)| words.contains(&(at + place - first, word.clone())));
+    let stands =
+        |at: usize| phrase.iter().all(|(place, word)| words.contains(&(at + place - first, word.clone())));
     words.iter().any(|(at, _)| stands(*at))
 }
 
