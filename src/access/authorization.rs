@@ -249,10 +249,10 @@ impl Access {
         let registry = self.resources.load();
         let mut scope = SearchScope::of_user();
         // Thousands of parties share a handful of ways in which access was given.
-        let mut sets: HashMap<(&[String], &[String], &[String]), Option<i32>> = HashMap::new();
+        let mut sets: HashMap<[&[String]; 3], Option<i32>> = HashMap::new();
         let mut listed: BTreeSet<&str> = BTreeSet::new();
         for party in &authorized {
-            let means = (&party.roles[..], &party.access_packages[..], &party.resources[..]);
+            let means = [&party.roles[..], &party.access_packages[..], &party.resources[..]];
             let set = *sets.entry(means).or_insert_with(|| {
                 let resources: BTreeSet<&str> =
                     listed_resources(&registry, party).into_iter().filter(|id| is_wanted(id)).collect();

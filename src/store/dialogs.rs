@@ -316,6 +316,23 @@ fn part_columns(claims: &[ClaimedPart]) -> (Vec<Uuid>, Vec<i16>, Vec<bool>) {
     columns
 }
 
+/// The words that a change adds, and the sources whose words it writes anew.
+fn changed_words(change: &Change) -> (WordColumns, Vec<Uuid>) {
+    let mut columns = WordColumns::default();
+    let mut rewritten = Vec::new();
+    if change.documents_changed {
+        rewritten.push(change.dialog.id);
+        columns.add(words::of_dialog(change.dialog.id, &change.dialog.documents));
+    }
+    if let Some(Correction::Transmission { transmission, .. }) = &change.correction {
+        rewritten.push(transmission.id);
+        columns.add(words::of_transmission(transmission));
+    }
+    let transmissions = change.transmissions.iter().map(|added| &added.transmission);
+    columns.add_children(transmissions, change.activities.iter());
+    (columns, rewritten)
+}
+
 fn utc(moment: Option<Timestamp>) -> Option<chrono::DateTime<chrono::Utc>> {
     moment.map(Timestamp::utc)
 }
@@ -430,20 +447,7 @@ impl Store {
         let d = &change.dialog;
         let documents = change.documents_changed.then(|| split_documents(&d.documents));
         let (list, detail) = documents.map_or((None, None), |(list, detail)| (Some(list), Some(detail)));
-        let mut w = WordColumns::default();
-        let mut rewritten = Vec::new();
-        if change.documents_changed {
-            rewritten.push(d.id);
-            w.add(words::of_dialog(d.id, &d.documents));
-        }
-        if let Some(Correction::Transmission { transmission, .. }) = &change.correction {
-            rewritten.push(transmission.id);
-            w.add(words::of_transmission(transmission));
-        }
-        w.add_children(
-            change.transmissions.iter().map(|added| &added.transmission),
-            change.activities.iter(),
-        );
+        let (w, rewritten) = changed_words(&change);
         let t = TransmissionColumns::of(change.transmissions);
         let a = ActivityColumns::of(change.activities);
         let (part_ids, part_kinds, part_places) = part_columns(&change.claims);

@@ -4,6 +4,7 @@ use sqlx::postgres::Postgres;
 use sqlx::{Encode, QueryBuilder, Type};
 
 use crate::access::{SearchScope, StreamsBy};
+use crate::dialog::model::SystemLabels;
 use crate::dialog::vocabulary::DeletedFilter;
 use crate::search::text::{AllOf, Term, TextQuery};
 use crate::search::{Column, Cursor, Direction, Filters, LabelPattern, OrderBy};
@@ -11,6 +12,18 @@ use crate::timestamp::Timestamp;
 
 /// A statement in the making.
 pub(super) type Sql = QueryBuilder<Postgres>;
+
+/// Pushes a template. `push` is called for each part in braces.
+pub(super) fn fill(sql: &mut Sql, template: &str, push: impl Fn(&str, &mut Sql)) {
+    let mut rest = template;
+    while let Some((text, after)) = rest.split_once('{') {
+        sql.push(text);
+        let (part, after) = after.split_once('}').unwrap_or((after, ""));
+        push(part, sql);
+        rest = after;
+    }
+    sql.push(rest);
+}
 
 /// A search without its page.
 pub(super) struct Search<'a> {
@@ -30,15 +43,26 @@ enum Among {
 }
 
 impl Search<'_> {
-    /// The streams with their sets of resources, as a table expression.
+    /// The sets of resources `r` and the streams `s`, as table expressions. A stream has the number of
+    /// its set: thousands share a set, which may be long.
     pub fn push_streams(&self, sql: &mut Sql) {
+        self.push_sets(sql);
         let (keys, sets) = self.scope.streams();
-        let texts: Vec<Option<String>> = self.scope.resource_sets().iter().map(array_text).collect();
-        sql.push("streams as materialized (select u.key, r.resources from unnest(");
-        sql.push_bind(keys.to_vec()).push("::bigint[], ").push_bind(sets.to_vec());
-        sql.push("::integer[]) as u (key, number) join (select t.number, t.ids::bigint[] as resources from unnest(");
-        sql.push_bind(texts)
-            .push("::text[]) with ordinality as t (ids, number) offset 0) as r on r.number = u.number)");
+        sql.push("streams as materialized (select * from unnest(").push_bind(keys.to_vec());
+        sql.push("::bigint[], ").push_bind(sets.to_vec()).push("::integer[]) as u (key, number)), ");
+    }
+
+    /// The sets of resources, as a table expression.
+    pub fn push_sets(&self, sql: &mut Sql) {
+        let texts: Vec<Option<String>> =
+            self.scope.resource_sets().iter().map(|set| set.as_deref().map(array_text)).collect();
+        sql.push("sets as materialized (select u.number, u.ids::bigint[] as resources from unnest(");
+        sql.push_bind(texts).push("::text[]) with ordinality as u (ids, number)), ");
+    }
+
+    /// That `d` is on a resource of the set `r`.
+    pub fn push_in_set(sql: &mut Sql) {
+        sql.push("(r.resources is null or d.resource_key = any(r.resources))");
     }
 
     /// That `d` is in the stream with this key.
@@ -59,7 +83,7 @@ impl Search<'_> {
         let times = self.filters.content_updated;
         push_optional(sql, " and d.content_updated_at >= ", times.after.map(Timestamp::utc));
         push_optional(sql, " and d.content_updated_at <= ", times.before.map(Timestamp::utc));
-        if self.filters.system_labels.is_some_and(|labels| labels.0 & 30 != 0) {
+        if self.filters.system_labels.is_some_and(|labels| labels.0 & !SystemLabels::DEFAULT.0 != 0) {
             sql.push(" and d.system_labels & 30 <> 0");
         }
         if self.filters.deleted == DeletedFilter::Only {
@@ -202,11 +226,9 @@ where
 }
 
 /// An array of numbers as PostgreSQL writes it.
-pub(super) fn array_text(keys: &Option<Vec<i64>>) -> Option<String> {
-    keys.as_ref().map(|keys| {
-        let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
-        format!("{{{}}}", keys.join(","))
-    })
+fn array_text(keys: &[i64]) -> String {
+    let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
+    format!("{{{}}}", keys.join(","))
 }
 
 /// That the label `l` is as the pattern says.

@@ -10,12 +10,11 @@
 //! in rounds, the newest streams first, and within a budget: then it is shorter, and the next one goes
 //! on where the known ends. No row is left out and none comes twice.
 
-use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use super::conditions::{Search, Sql};
+use super::conditions::{Search, Sql, fill};
 use super::{Position, Store, push_content};
 use crate::search::Direction;
 use crate::store::StoreFailure;
@@ -29,6 +28,57 @@ const LOOK: (usize, usize) = (16, 4_000);
 /// Rows that one round may read, and all rounds together.
 const ROUND: usize = 16_000;
 const BUDGET: usize = 64_000;
+
+/// The first fitting row of each stream, or the row where the look for it ended; and the last row that
+/// the page can reach to.
+const HEADS: &str = "heads as materialized (
+    select s.key, s.number, h.content_updated_at, h.id, e.content_updated_at as stalled_at, e.id as stalled_id
+    from streams s join sets r on r.number = s.number
+    left join lateral (select d.content_updated_at, d.id
+        from (select d.* from dialog d where {stream} {order of d} limit {look}) d
+        where {fits} {order of d} limit 1) h on true
+    left join lateral (select d.content_updated_at, d.id from dialog d where {stream} and h.id is null
+        {order of d} offset {before the end} limit 1) e on true
+), bound as materialized (
+    select h.content_updated_at as at from heads h where h.id is not null
+    {order of h} offset {before the last} limit 1
+), ";
+
+/// The rows of the streams that may be on the page, and the row where each look ended.
+const FOUND_IN_MANY: &str = "found as materialized (
+    select f.* from (select h.key, h.number from heads h
+        where h.content_updated_at {at} coalesce((select at from bound), {last})) s
+    join sets r on r.number = s.number
+    cross join lateral (select *
+        from (select d.*, row_number() over ({order of d}) as place, ({fits}) as fits from dialog d
+            where {stream} and d.content_updated_at {at} coalesce((select at from bound), {last})
+            {order of d} limit {look}) d
+        where d.fits or d.place = {look} {order of d} limit {rows}) f
+), ";
+
+/// Like [`FOUND_IN_MANY`] where there are so few streams that all are looked into.
+const FOUND_IN_FEW: &str = "found as materialized (
+    select f.* from streams s join sets r on r.number = s.number
+    cross join lateral (select *
+        from (select d.*, row_number() over ({order of d}) as place, ({fits}) as fits from dialog d
+            where {stream} {order of d} limit {look}) d
+        where d.fits or d.place = {look} {order of d} limit {rows}) f
+), ";
+
+const SINGLES_TOO: &str = " union all select d.*, 0, true from singles s
+    join dialog d on d.id = s.id and d.party_key = s.party_key and d.resource_key = s.resource_key
+    where true {bounds} {filters}";
+
+const SINGLE_POSITIONS: &str = "found as (select distinct d.content_updated_at, d.id from singles s
+        join dialog d on d.id = s.id and d.party_key = s.party_key and d.resource_key = s.resource_key
+        where true {bounds} {filters})
+    select * from found d {order of d} limit {rows}";
+
+const PROBE: &str = "select s.place as number, f.content_updated_at, f.id, f.fits, f.place
+    from streams s join sets r on r.number = s.number
+    cross join lateral (select d.content_updated_at, d.id, d.fits, d.place
+        from (select d.content_updated_at, d.id, row_number() over ({order of d}) as place, ({fits}) as fits
+            from dialog d where {stream} and (d.content_updated_at, d.id) {later} (coalesce(s.at, ";
 
 /// A page of a search that is ordered by the content's last change.
 pub(super) struct StreamPage<'a> {
@@ -65,102 +115,81 @@ impl StreamPage<'_> {
         }
     }
 
-    fn order(&self, alias: &str) -> String {
-        let direction = self.direction.name();
-        format!(" order by {alias}.content_updated_at {direction}, {alias}.id {direction}")
+    /// Puts a statement together. In the template stand
+    /// - `{stream}`: that `d` is in the stream `s`, and what an index can tell,
+    /// - `{fits}`: that it passes the filters,
+    /// - `{order of x}`: the order of the rows of `x`,
+    /// - `{at}`, `{later}`, `{last}`: signs and the last of all times in this order,
+    /// - `{look}`, `{rows}`: how many rows one look reads, and how many are wanted.
+    fn push(&self, sql: &mut Sql, look: usize, template: &str) {
+        let (at, later, last) = match self.direction {
+            Direction::Descending => (">=", "<", "'-infinity'"),
+            Direction::Ascending => ("<=", ">", "'infinity'"),
+        };
+        fill(sql, template, |part, sql| match part {
+            "stream" => {
+                self.search.push_in_stream(sql, "s.key");
+                self.push_bounds(sql);
+            }
+            "bounds" => self.push_bounds(sql),
+            "fits" => {
+                Search::push_in_set(sql);
+                self.search.push_filters(sql, true);
+            }
+            "filters" => self.search.push_filters(sql, true),
+            "at" => drop(sql.push(at)),
+            "later" => drop(sql.push(later)),
+            "last" => drop(sql.push(last)),
+            "look" => drop(sql.push(look)),
+            "before the end" => drop(sql.push(look - 1)),
+            "rows" => drop(sql.push(self.rows)),
+            "before the last" => drop(sql.push(self.rows - 1)),
+            part => {
+                let alias = part.strip_prefix("order of ").unwrap_or(part);
+                let direction = self.direction.name();
+                sql.push(format!("order by {alias}.content_updated_at {direction}, {alias}.id {direction}"));
+            }
+        });
     }
 
-    /// Signs for what comes later, and for what comes no later than a bound.
-    fn signs(&self) -> (&'static str, &'static str, &'static str) {
-        match self.direction {
-            Direction::Descending => ("<", ">=", "'-infinity'"),
-            Direction::Ascending => (">", "<=", "'infinity'"),
-        }
-    }
-
-    /// `from dialog d where` the stream of this key and what an index can tell.
-    fn push_stream(&self, sql: &mut Sql, key: &str) {
-        sql.push(" from dialog d where ");
-        self.search.push_in_stream(sql, key);
+    /// Conditions on `d`, each after an `and`.
+    fn push_bounds(&self, sql: &mut Sql) {
         self.search.push_bounds(sql);
         if let Some(after) = self.after {
-            self.push_later(sql, after);
+            self.push(sql, 1, " and (d.content_updated_at, d.id) {later} (");
+            sql.push_bind(after.at).push(", ").push_bind(after.id).push(")");
         }
-    }
-
-    fn push_later(&self, sql: &mut Sql, after: Position) {
-        sql.push(" and (d.content_updated_at, d.id) ").push(self.signs().0).push(" (");
-        sql.push_bind(after.at).push(", ").push_bind(after.id).push(")");
-    }
-
-    fn push_fits(&self, sql: &mut Sql, resources: &str) {
-        sql.push("(").push(resources).push(" is null or d.resource_key = any(").push(resources).push("))");
-        self.search.push_filters(sql, true);
     }
 
     /// The statement that gives the page at once where the first looks tell enough.
     pub fn statement(&self) -> Sql {
         let mut sql = Sql::new("with ");
         self.search.push_streams(&mut sql);
-        sql.push(", ");
-        let (_, reaches, last) = self.signs();
-        let look = self.first_look();
-        if !self.is_few() {
-            sql.push("heads as materialized (select s.key, s.resources, h.content_updated_at, h.id, r.content_updated_at as stalled_at, r.id as stalled_id from streams s left join lateral (select d.content_updated_at, d.id from (select d.*");
-            self.push_stream(&mut sql, "s.key");
-            sql.push(self.order("d")).push(" limit ").push(look).push(") d where ");
-            self.push_fits(&mut sql, "s.resources");
-            sql.push(self.order("d"))
-                .push(" limit 1) h on true left join lateral (select d.content_updated_at, d.id");
-            self.push_stream(&mut sql, "s.key");
-            sql.push(" and h.id is null").push(self.order("d"));
-            sql.push(" offset ").push(look - 1).push(" limit 1) r on true), ");
-            sql.push("bound as materialized (select h.content_updated_at as at from heads h where h.id is not null");
-            sql.push(self.order("h")).push(" offset ").push(self.rows - 1).push(" limit 1), ");
-        }
-        sql.push("found as materialized (select r.* from ");
-        if self.is_few() {
-            sql.push("streams s");
-        } else {
-            sql.push("(select h.key, h.resources from heads h where h.content_updated_at ").push(reaches);
-            sql.push(" coalesce((select at from bound), ").push(last).push(")) s");
-        }
-        sql.push(" cross join lateral (select * from (select d.*, row_number() over (").push(self.order("d"));
-        sql.push(") as place, (");
-        self.push_fits(&mut sql, "s.resources");
-        sql.push(") as fits");
-        self.push_stream(&mut sql, "s.key");
-        if !self.is_few() {
-            sql.push(" and d.content_updated_at ").push(reaches).push(" coalesce((select at from bound), ");
-            sql.push(last).push(")");
-        }
-        let look = if self.is_few() { look } else { LOOK.1 };
-        sql.push(self.order("d"))
-            .push(" limit ")
-            .push(look)
-            .push(") d where d.fits or d.place = ")
-            .push(look);
-        sql.push(self.order("d")).push(" limit ").push(self.rows).push(") r), ");
         let singles = self.search.push_singles(&mut sql);
+        let mut look = self.first_look();
+        if self.is_few() {
+            self.push(&mut sql, look, FOUND_IN_FEW);
+        } else {
+            self.push(&mut sql, look, HEADS);
+            look = LOOK.1;
+            self.push(&mut sql, look, FOUND_IN_MANY);
+        }
         sql.push("page as materialized (select distinct on (d.content_updated_at, d.id) d.* from (select * from found where fits");
         if singles {
-            sql.push(" union all select d.*, 0, true from singles s join dialog d on d.id = s.id and d.party_key = s.party_key and d.resource_key = s.resource_key where true");
-            self.search.push_bounds(&mut sql);
-            self.search.push_filters(&mut sql, true);
-            if let Some(after) = self.after {
-                self.push_later(&mut sql, after);
-            }
+            self.push(&mut sql, look, SINGLES_TOO);
         }
-        sql.push(") d").push(self.order("d")).push(" limit ").push(self.rows).push("), ");
-        sql.push("known as (select content_updated_at, id from (select content_updated_at, id from found where place = ");
-        sql.push(look);
+        self.push(&mut sql, look, ") d {order of d} limit {rows}), known as (select k.content_updated_at, k.id from (select f.content_updated_at, f.id from found f where f.place = {look}");
         if !self.is_few() {
-            sql.push(" union all select stalled_at, stalled_id from heads where stalled_id is not null");
+            sql.push(
+                " union all select h.stalled_at, h.stalled_id from heads h where h.stalled_id is not null",
+            );
         }
-        sql.push(") k").push(self.order("k")).push(" limit 1) ");
+        self.push(&mut sql, look, ") k {order of k} limit 1) ");
         push_content(&mut sql, self.search.for_owner);
-        sql.push(", known.content_updated_at as known_at, known.id as known_id from (select 1) one left join known on true left join page d on true left join lateral (select * from dialog_document doc where doc.dialog_id = d.id limit 1) doc on true");
-        sql.push(self.order("d"));
+        self.push(&mut sql, look, ", known.content_updated_at as known_at, known.id as known_id
+            from (select 1) one left join known on true left join page d on true
+            left join lateral (select * from dialog_document doc where doc.dialog_id = d.id limit 1) doc on true
+            {order of d}");
         sql
     }
 
@@ -239,47 +268,34 @@ impl StreamPage<'_> {
     /// Positions of the rows that fit in the next `look` rows of some streams, and of the row where
     /// each look ended.
     fn probe(&self, streams: &[Stream], look: usize, bound: Option<Position>) -> Sql {
-        let (_, reaches, _) = self.signs();
-        let texts: Vec<Option<String>> =
-            self.search.scope.resource_sets().iter().map(super::conditions::array_text).collect();
-        let start = match self.direction {
-            Direction::Descending => Position { at: DateTime::<Utc>::MAX_UTC, id: Uuid::max() },
-            Direction::Ascending => Position { at: DateTime::<Utc>::MIN_UTC, id: Uuid::nil() },
-        };
-        let mut sql = Sql::new(
-            "with streams as materialized (select u.key, r.resources, u.at, u.id, u.place from unnest(",
-        );
-        let from = |stream: &Stream| stream.from.unwrap_or(start);
+        let mut sql = Sql::new("with ");
+        self.search.push_sets(&mut sql);
+        sql.push("streams as materialized (select * from unnest(");
         sql.push_bind(streams.iter().map(|s| s.key).collect::<Vec<_>>()).push("::bigint[], ");
         sql.push_bind(streams.iter().map(|s| s.set).collect::<Vec<_>>()).push("::integer[], ");
-        // PostgreSQL's times reach less far than ours.
-        let times: Vec<Option<DateTime<Utc>>> = streams.iter().map(|s| s.from.map(|from| from.at)).collect();
-        sql.push_bind(times).push("::timestamptz[], ");
-        sql.push_bind(streams.iter().map(|s| from(s).id).collect::<Vec<_>>());
-        sql.push("::uuid[]) with ordinality as u (key, number, at, id, place) join (select t.number, t.ids::bigint[] as resources from unnest(");
-        sql.push_bind(texts)
-            .push("::text[]) with ordinality as t (ids, number) offset 0) as r on r.number = u.number)");
-        sql.push(" select s.place as number, r.content_updated_at, r.id, r.fits, r.place from streams s cross join lateral (select d.content_updated_at, d.id, d.fits, d.place from (select d.content_updated_at, d.id, row_number() over (");
-        sql.push(self.order("d")).push(") as place, (");
-        self.push_fits(&mut sql, "s.resources");
-        sql.push(") as fits");
-        self.push_stream(&mut sql, "s.key");
-        let (later, ..) = self.signs();
+        let first = match self.direction {
+            Direction::Descending => Uuid::max(),
+            Direction::Ascending => Uuid::nil(),
+        };
+        sql.push_bind(streams.iter().map(|s| s.from.map(|from| from.at)).collect::<Vec<_>>());
+        sql.push("::timestamptz[], ");
+        sql.push_bind(streams.iter().map(|s| s.from.map_or(first, |from| from.id)).collect::<Vec<_>>());
+        sql.push("::uuid[]) with ordinality as u (key, number, at, id, place)) ");
         let beginning = match self.direction {
             Direction::Descending => "'infinity'",
             Direction::Ascending => "'-infinity'",
         };
-        sql.push(" and (d.content_updated_at, d.id) ").push(later).push(" (coalesce(s.at, ").push(beginning);
-        sql.push("), s.id)");
+        self.push(&mut sql, look, PROBE);
+        sql.push(beginning).push("), s.id)");
         if let Some(bound) = bound {
-            sql.push(" and d.content_updated_at ").push(reaches).push(" ").push_bind(bound.at);
+            self.push(&mut sql, look, " and d.content_updated_at {at} ");
+            sql.push_bind(bound.at);
         }
-        sql.push(self.order("d"))
-            .push(" limit ")
-            .push(look)
-            .push(") d where d.fits or d.place = ")
-            .push(look);
-        sql.push(self.order("d")).push(" limit ").push(self.rows).push(") r");
+        self.push(
+            &mut sql,
+            look,
+            " {order of d} limit {look}) d where d.fits or d.place = {look} {order of d} limit {rows}) f",
+        );
         sql
     }
 
@@ -289,14 +305,7 @@ impl StreamPage<'_> {
         if !self.search.push_singles(&mut sql) {
             return Ok(Vec::new());
         }
-        sql.push("done as (select 1) select distinct d.content_updated_at, d.id from singles s join dialog d on d.id = s.id and d.party_key = s.party_key and d.resource_key = s.resource_key where true");
-        self.search.push_bounds(&mut sql);
-        self.search.push_filters(&mut sql, true);
-        if let Some(after) = self.after {
-            self.push_later(&mut sql, after);
-        }
-        sql.push(" order by 1 ").push(self.direction.name()).push(", 2 ").push(self.direction.name());
-        sql.push(" limit ").push(self.rows);
+        self.push(&mut sql, 1, SINGLE_POSITIONS);
         let rows = store.connections.fetch_all(sql.build().persistent(false)).await?;
         rows.iter().map(Position::of).collect()
     }
