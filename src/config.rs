@@ -28,6 +28,8 @@ pub enum Command {
     Migrate(DatabaseSettings),
     /// Print an access token of the sandbox.
     Token(TokenSettings),
+    /// Fill the database with made-up dialogs, as skewed as real ones are.
+    Seed(SeedSettings),
     /// Ask the service on this machine whether it is ready: ends with 0 when it is, with 1 when not.
     Health(HealthSettings),
     /// Write the OpenAPI documents to a directory.
@@ -176,6 +178,34 @@ pub enum TokenFor {
     Systemuser,
     /// A person known by e-mail address.
     Email,
+}
+
+/// Settings of `seed`.
+#[derive(Debug, Args)]
+pub struct SeedSettings {
+    /// How many dialogs.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub dialogs: u32,
+    /// What the data is like.
+    #[arg(long, value_name = "PROFILE", value_enum, default_value_t = SeedProfile::Skewed)]
+    pub profile: SeedProfile,
+    /// The same number gives the same data; data of different numbers can be in one database.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub seed: u64,
+    /// Where to write the catalogue with which the sandbox knows those of the data set. In the directory
+    /// of the sandbox's own PostgreSQL when left out, and nowhere where that is not used.
+    #[arg(long, value_name = "FILE")]
+    pub catalogue: Option<PathBuf>,
+    /// The database.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
+}
+
+/// What seeded data is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SeedProfile {
+    /// A few parties, services and words have very much of everything, and most have little.
+    Skewed,
 }
 
 /// Settings of `health`.

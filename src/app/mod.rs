@@ -21,6 +21,7 @@ use crate::search::Seal;
 use crate::store::{Store, StoreFailure};
 
 pub use create_dialog::Created;
+pub(crate) use get_dialog::seen_id;
 pub use labels::LabelCommand;
 pub use languages::Languages;
 pub use pseudonyms::Pseudonyms;

@@ -7,6 +7,7 @@ mod labels;
 mod repetition;
 mod rows;
 mod search;
+mod seeding;
 mod seen;
 mod words;
 
@@ -22,6 +23,7 @@ pub use labels::Labelled;
 pub(crate) use repetition::KEY_IN_USE;
 pub use rows::key_of;
 pub use search::{ListedDialog, Listing};
+pub use seeding::{Batch, Relabelled, SeededDialog, Seeding};
 pub use seen::{SeenEntry, Viewing};
 
 /// The database.

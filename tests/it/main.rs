@@ -16,5 +16,6 @@ mod list;
 mod patch;
 mod repetition;
 mod scale;
+mod seed;
 mod statements;
 mod update;

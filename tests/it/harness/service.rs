@@ -9,6 +9,7 @@ use dialogporten::server::Server;
 use dialogporten::store::Store;
 use dialogporten::timestamp::Timestamp;
 use serde_json::Value;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
@@ -80,12 +81,21 @@ impl Service {
         Self::start(database.clone(), Clock::system()).await
     }
 
+    /// One more service on a database, in a country of its own.
+    pub async fn with_catalogue(database: &Database, catalogue: &Path) -> Self {
+        Self::start_in(database.clone(), Clock::system(), Some(catalogue.to_owned())).await
+    }
+
     async fn start(database: Database, clock: Clock) -> Self {
+        Self::start_in(database, clock, None).await
+    }
+
+    async fn start_in(database: Database, clock: Clock, catalogue: Option<PathBuf>) -> Self {
         let mut settings =
             CommandLine::parse_from(["dialogporten", "--sandbox", "--listen", "127.0.0.1:0"]).serve;
         // Whatever the environment says about another service.
         settings.public_url = None;
-        settings.sandbox.catalogue = None;
+        settings.sandbox.catalogue = catalogue;
         let keys = Arc::clone(&cluster().await.keys);
         let its_clock = clock.clone();
         let its_database = database.clone();
