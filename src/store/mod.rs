@@ -22,7 +22,7 @@ pub use dialogs::{DialogDetail, Loaded, References};
 pub use labels::Labelled;
 pub(crate) use repetition::KEY_IN_USE;
 pub use rows::key_of;
-pub use search::{ListedDialog, Listing};
+pub use search::{Effort, ListedDialog, Listing};
 pub use seeding::{Batch, Relabelled, SeededDialog, Seeding};
 pub use seen::{SeenEntry, Viewing};
 
@@ -30,6 +30,8 @@ pub use seen::{SeenEntry, Viewing};
 #[derive(Clone)]
 pub struct Store {
     connections: Arc<Connections>,
+    /// How much a page of a search may cost.
+    effort: Effort,
 }
 
 /// How long a statement may take.
@@ -95,6 +97,13 @@ impl Store {
             ("timezone", "UTC"),
             // What PostgreSQL says of words that it leaves out of a query.
             ("client_min_messages", "warning"),
+            // No statement reads a whole table where there is an index, or sorts what an index has in
+            // order, whatever the planner knows or guesses of the parties and services of a request.
+            ("enable_seqscan", "off"),
+            ("enable_sort", "off"),
+            ("jit", "off"),
+            // Searches look up tens of thousands of pairs of party and service in a hash table.
+            ("work_mem", "16MB"),
             ("statement_timeout", STATEMENT_TIMEOUT),
             ("idle_in_transaction_session_timeout", "60s"),
         ]);
@@ -114,7 +123,13 @@ impl Store {
                 })
             })
             .connect_lazy_with(options);
-        Self { connections: Arc::new(Connections::of(pool, connections)) }
+        Self { connections: Arc::new(Connections::of(pool, connections)), effort: Effort::USUAL }
+    }
+
+    /// Searches with another effort, as tests do that want to see where it ends.
+    #[must_use]
+    pub fn with_effort(self, effort: Effort) -> Self {
+        Self { effort, ..self }
     }
 
     /// The pool itself, for what is done before requests are served: later all its connections may be
