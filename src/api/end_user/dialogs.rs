@@ -1,7 +1,7 @@
 //! Dialogs as end users see them.
 
 use axum::extract::State;
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{Method, StatusCode};
 use axum::response::Response;
 
 use crate::access::policy::Policy;
@@ -87,14 +87,9 @@ pub const SEARCH_DIALOGS: Operation = Operation {
 const NO_RESOURCE: &str = "";
 
 /// Most values of the parameter `party`.
-const MAX_PARTIES: usize = 100;
+const MAX_PARTIES: usize = limits::END_USER_SEARCH.parties;
 /// Most values of the other list parameters.
-const MAX_VALUES: usize = 20;
-
-fn in_language(mut response: Response) -> Response {
-    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept-Language"));
-    response
-}
+const MAX_VALUES: usize = limits::END_USER_SEARCH.resources;
 
 pub(super) async fn get_dialog(
     State(api): State<ApiState>,
@@ -107,7 +102,7 @@ pub(super) async fn get_dialog(
     params.finish()?;
     let dialog = api.app.end_user_dialog(&caller, id, &languages, method == Method::HEAD).await?;
     let revision = dialog.revision;
-    Ok(in_language(respond::with_etag(respond::json(&dialog), revision)))
+    Ok(respond::with_etag(respond::localized(&dialog), revision))
 }
 
 pub(super) async fn search_dialogs(
@@ -125,7 +120,7 @@ pub(super) async fn search_dialogs(
         continuation_token: page.continuation_token,
         order_by: search.page.order.to_string(),
     };
-    Ok(in_language(respond::json(&list)))
+    Ok(respond::localized(&list))
 }
 
 fn read_search(params: &mut Params) -> DialogSearch {

@@ -1,5 +1,6 @@
 //! Rules that are common to all endpoints.
 
+pub mod accept;
 pub mod accept_language;
 pub mod body;
 pub mod conditional;
@@ -8,6 +9,7 @@ pub mod operation;
 pub mod paging;
 pub mod parameter;
 pub mod params;
+pub mod parties;
 pub mod problem;
 pub mod query;
 pub mod respond;

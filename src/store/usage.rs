@@ -1,0 +1,53 @@
+//! Which services there are dialogs about. Indexes tell: they are jumped through from one service to
+//! the next, so that the cost follows the services and not the dialogs.
+
+use sqlx::Row;
+
+use super::{Store, StoreFailure};
+use crate::access::SearchScope;
+
+const USED: &str = "\
+with recursive used as (
+    select min(resource_key) as resource_key from dialog
+    union all
+    select (select min(d.resource_key) from dialog d where d.resource_key > u.resource_key)
+    from used u where u.resource_key is not null
+)
+select resource_key from used where resource_key is not null";
+
+const USED_BY_PARTIES: &str = "\
+with recursive used as (
+    select p.key as party_key, (select min(d.resource_key) from dialog d where d.party_key = p.key) as resource_key
+    from unnest($1::bigint[]) as p (key)
+    union all
+    select u.party_key, (select min(d.resource_key) from dialog d
+        where d.party_key = u.party_key and d.resource_key > u.resource_key)
+    from used u where u.resource_key is not null
+)
+select distinct u.resource_key
+from used u join unnest($2::bigint[], $3::bigint[]) as a (party_key, resource_key) using (party_key, resource_key)";
+
+impl Store {
+    /// Keys of the resources that any dialog is about.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn used_resources(&self) -> Result<Vec<i64>, StoreFailure> {
+        let rows = self.connections.fetch_all(sqlx::query(USED)).await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    }
+
+    /// Keys of the resources that dialogs within the pairs of `scope` are about.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn used_resources_of(&self, scope: &SearchScope) -> Result<Vec<i64>, StoreFailure> {
+        let (parties, resources) = scope.pairs();
+        let mut distinct = parties.to_vec();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let query = sqlx::query(USED_BY_PARTIES).bind(distinct).bind(parties).bind(resources);
+        let rows = self.connections.fetch_all(query).await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    }
+}
