@@ -8,6 +8,7 @@ use super::view::ordinary_or_not;
 use super::{App, Failure, Languages};
 use crate::access::caller::Caller;
 use crate::access::{DescribedResource, Grant, instance_reference, is_role};
+use crate::altinn::LocalizedTexts;
 use crate::dialog::model::{ContentValue, Dialog, Localization};
 use crate::dialog::reference::InstanceReference;
 use crate::dialog::refusal::Refusal;
@@ -247,7 +248,7 @@ impl App {
             Grant::Instance => IdentifierLookupAuthorizationEvidenceItemView {
                 grant_type: InstanceDelegation,
                 subject: instance.to_owned(),
-                name: Vec::new(),
+                name: languages.names(&LocalizedTexts::new(), instance),
                 links: None,
             },
         };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::catalogue::{Catalogue, MAIN, Target};
 use crate::altinn::{
@@ -11,6 +11,9 @@ use crate::altinn::{
     PlatformFailure, PolicyDecisionPoint, ResourceRegistry, ServiceOwner, ServiceResource,
 };
 use crate::dialog::party::{PartyKind, PartyUrn};
+
+/// What is encoded in a URI's segment: all but the unreserved characters (RFC 3986, section 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A platform that knows what `catalogue` says, and never fails. Links to it begin with `base_url`,
 /// which has no slash at its end.
@@ -100,7 +103,7 @@ impl AccessManagement for Sandbox {
             name: package.name.clone(),
             description_url: format!(
                 "{info}/accesspackages/package/urn/{}",
-                utf8_percent_encode(&package.urn, NON_ALPHANUMERIC)
+                utf8_percent_encode(&package.urn, RESERVED)
             ),
         });
         Ok(roles.chain(packages).collect())
@@ -548,7 +551,7 @@ mod tests {
                 (
                     "Ordinary mail to the business",
                     &*format!(
-                        "{base}/accesspackages/package/urn/urn%3Aaltinn%3Aaccesspackage%3Aordinaer%2Dpost%2Dtil%2Dvirksomheten"
+                        "{base}/accesspackages/package/urn/urn%3Aaltinn%3Aaccesspackage%3Aordinaer-post-til-virksomheten"
                     )
                 ),
             ]

@@ -94,12 +94,13 @@ pub fn with_etag(mut response: Response, revision: Uuid) -> Response {
     response
 }
 
-/// 304 in place of `response`: what the client has is current.
+/// 304 in place of a `response` that may have been compressed: what the client has is current.
 #[must_use]
 pub fn not_modified(response: Response) -> Response {
     let (mut parts, _) = response.into_parts();
     parts.status = StatusCode::NOT_MODIFIED;
     parts.headers.remove(header::CONTENT_TYPE);
+    parts.headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
     Response::from_parts(parts, Body::empty())
 }
 
