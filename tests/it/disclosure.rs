@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -77,8 +78,11 @@ async fn samples(service: &Service) -> Vec<Sample> {
         for (about, dialog) in contents(service) {
             let sent = in_state(service, dialog, state);
             let id = owner.created(&sent).await;
-            // Somebody has opened it while that was possible.
-            service.person_with(PERSON_NUMBER, 4).open(id).await;
+            // Somebody has opened it and put it away while that was possible.
+            let user = service.person_with(PERSON_NUMBER, 4);
+            user.open(id).await;
+            let labels = format!("/api/v1/enduser/dialogs/{id}/context/systemlabels");
+            user.call(Method::PUT, &labels).json(&json!({ "addLabels": ["Bin"] })).await;
             let read = owner.dialog(id).await;
             let seen = ids(&owner.list_below(id, "seenlog").await);
             if state == "deleted" {
@@ -179,10 +183,12 @@ fn compare(case: &str, sample: &Sample, told: &Told) {
         .chain(told.listed.clone())
         .collect();
     for value in &everything {
+        let mut value = value.clone();
+        if let Some(members) = value.as_object_mut() {
+            members.remove("party");
+        }
         let text = value.to_string();
-        let numbers = text.matches("identifier-no:").count();
-        let own = text.matches(sample.party.as_str()).count();
-        assert_eq!(numbers, own, "{case}: only the party has a number: {text}");
+        assert!(!text.contains("urn:altinn:person:identifier-no"), "{case}: {text}");
     }
     let lookup = told.lookup.status.as_u16();
     let title = |value: &Value| value["content"]["title"]["value"].clone();
@@ -270,6 +276,8 @@ async fn no_endpoint_reveals_what_another_hides() {
             }
         }
     }
+    let logged = "select count(*) from label_log where dialog_id = $1";
+    assert!(service.database.column::<i64>(logged, samples[0].id).await[0] > 0);
     // All kinds of answers have occurred, or nothing was shown.
     let kinds: Vec<_> = statuses.keys().copied().collect();
     let expected = [

@@ -312,6 +312,7 @@ mod end_user_contexts {
             }
             ids.push(owner.created(&dialog().with("/party", party)).await);
         }
+        ids[1..=2].sort_unstable();
         let foreign = dialog().with("/serviceResource", OTHER_OWNERS);
         service.other_owner().created(&foreign).await;
         relabel(&person, ids[0], &json!({ "addLabels": ["Bin"] })).await.expect(204);
