@@ -43,6 +43,7 @@ use crate::sandbox::http::SandboxHttp;
 use crate::sandbox::issuers::{Environment, sandbox_issuers};
 use crate::sandbox::keys::{SandboxKeys, SandboxKeysFailure};
 use crate::sandbox::postgres::{EmbeddedFailure, EmbeddedOptions, EmbeddedPostgres};
+use crate::search::Seal;
 use crate::store::Store;
 use crate::timestamp::Timestamp;
 
@@ -216,6 +217,7 @@ impl Server {
                 dialog_tokens: DialogTokenSigner::new(keys.dialog_token.clone(), Vec::new(), &public_url),
                 turns: Turns::default(),
                 pseudonyms: Pseudonyms::new(&keys.pseudonym_secret),
+                seal: Seal::new(&keys.pseudonym_secret),
             },
             tokens: TokenVerifier::new(issuers),
             maintenance,

@@ -3,14 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::authorization::{Access, Resources, listed_resources};
+use super::authorization::{Access, Resources};
 use super::caller::Caller;
-use super::reach::SearchScope;
 use crate::altinn::{
     AccessSubject, AuthorizedParty, LocalizedTexts, PlatformFailure, ServiceOwner, ServiceResource,
 };
-use crate::dialog::limits;
-use crate::dialog::party::PartyUrn;
 
 /// What service owners, roles and access packages are called.
 #[derive(Clone, Default)]
@@ -130,30 +127,6 @@ impl Access {
             access_packages,
             resource,
         }
-    }
-
-    /// The dialogs that an end user may list for `parties`, single ones apart; for all parties where
-    /// none is named, but `None` when there are too many of these to look at each.
-    ///
-    /// # Errors
-    /// When the platform does not answer.
-    pub async fn service_scope(
-        &self,
-        caller: &Caller,
-        parties: &[PartyUrn],
-    ) -> Result<Option<SearchScope>, PlatformFailure> {
-        let authorized = self.parties(caller, parties).await?;
-        if parties.is_empty() && authorized.len() > limits::CATALOGUE_PARTIES {
-            return Ok(None);
-        }
-        let resources = self.resources.load();
-        let mut scope = SearchScope::default();
-        for party in &authorized {
-            for resource in listed_resources(&resources, party) {
-                scope.allow(&party.party, resource);
-            }
-        }
-        Ok(Some(scope))
     }
 }
 

@@ -17,4 +17,5 @@ pub mod token;
 
 pub use authorization::{Access, DialogAuthorization, Grant, instance_reference};
 pub use catalogue::{DescribedResource, is_role};
+pub(crate) use reach::StreamsBy;
 pub use reach::{DialogScope, SearchScope};

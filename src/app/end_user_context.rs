@@ -43,8 +43,9 @@ impl App {
     ) -> Result<EndUserContextPage, Failure> {
         let (contexts, has_next_page) =
             self.store.end_user_contexts(&self.access.own_scope(caller), filter, page).await?;
-        let token =
-            |last: &crate::store::EndUserContext| Cursor::of(&last.keys, &page.order).token(&page.order);
+        let token = |last: &crate::store::EndUserContext| {
+            self.seal.close(&Cursor::of(&last.keys, &page.order).token(&page.order))
+        };
         let continuation_token = contexts.last().filter(|_| has_next_page).map(token);
         let item = |context: crate::store::EndUserContext| DialogEndUserContextItemView {
             dialog_id: context.keys.id,

@@ -4,6 +4,7 @@ use super::{App, Failure, Languages};
 use crate::access::DescribedResource;
 use crate::access::caller::Caller;
 use crate::altinn::AccessSubject;
+use crate::dialog::limits;
 use crate::dialog::model::Localization;
 use crate::dialog::party::PartyUrn;
 use crate::json::output_shape;
@@ -129,13 +130,15 @@ impl App {
         parties: &[PartyUrn],
         languages: &Languages,
     ) -> Result<AuthorizedServiceResourcesView, Failure> {
-        let scope = self.access.service_scope(caller, parties).await?;
-        let used = match &scope {
-            Some(scope) => self.store.used_resources_of(scope).await?,
-            None => self.store.used_resources().await?,
+        let scope = self.access.search_scope(caller, parties, &[]).await?;
+        let is_too_much = parties.is_empty() && scope.streams().0.len() > limits::CATALOGUE_PARTIES;
+        let used = if is_too_much {
+            self.store.used_resources().await?
+        } else {
+            self.store.used_resources_of(&scope).await?
         };
         Ok(AuthorizedServiceResourcesView {
-            is_full_catalogue_fallback: scope.is_none().then_some(true),
+            is_full_catalogue_fallback: is_too_much.then_some(true),
             items: self.listed_services(&used, languages),
         })
     }

@@ -64,6 +64,8 @@ pub const END_USER_SEARCH: SearchLimits =
 /// Searches of service owners for themselves.
 pub const SERVICE_OWNER_SEARCH: SearchLimits =
     SearchLimits { parties: 20, resources: 20, orgs: 0, extended_statuses: 20 };
+/// Most parties in searches of service owners for a person.
+pub const SEARCHED_PARTIES_OF_PERSON: usize = 100;
 
 /// A limit, as documentation shows it.
 struct Limit {
@@ -133,6 +135,7 @@ const TABLE: &[Limit] = &[
     at_most("searches of end users: service owners", END_USER_SEARCH.orgs, VALUES),
     at_most("searches of end users: extended statuses", END_USER_SEARCH.extended_statuses, VALUES),
     at_most("searches of service owners: parties", SERVICE_OWNER_SEARCH.parties, VALUES),
+    at_most("the same, for a person (endUserId)", SEARCHED_PARTIES_OF_PERSON, VALUES),
     at_most("searches of service owners: services", SERVICE_OWNER_SEARCH.resources, VALUES),
     at_most("searches of service owners: extended statuses", SERVICE_OWNER_SEARCH.extended_statuses, VALUES),
     at_most(

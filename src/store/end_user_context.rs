@@ -59,7 +59,9 @@ impl Store {
         page: &Page,
     ) -> Result<(Vec<EndUserContext>, bool), StoreFailure> {
         let (all, org, resources) = scope.conditions();
-        let parties: Vec<i64> = filter.parties.iter().map(|party| key_of(party.as_str())).collect();
+        let mut parties: Vec<i64> = filter.parties.iter().map(|party| key_of(party.as_str())).collect();
+        parties.sort_unstable();
+        parties.dedup();
         let after = page.after.as_ref();
         let content_updated_at = after.and_then(|after| after.value(crate::search::Column::ContentUpdatedAt));
         let query = sqlx::query(CONTEXTS)

@@ -11,6 +11,7 @@ mod rows;
 mod search;
 mod seen;
 mod usage;
+mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +26,7 @@ pub use labels::Labelled;
 pub use referred::Referred;
 pub(crate) use repetition::KEY_IN_USE;
 pub use rows::key_of;
-pub use search::{ListedActivity, ListedDialog, Listing};
+pub use search::{ListedDialog, Listing};
 pub use seen::{SeenEntry, Viewing};
 
 /// The database.
@@ -95,6 +96,8 @@ impl Store {
     pub fn open(options: PgConnectOptions, connections: u32) -> Self {
         let options = options.application_name("dialogporten").statement_cache_capacity(500).options([
             ("timezone", "UTC"),
+            // What PostgreSQL says of words that it leaves out of a query.
+            ("client_min_messages", "warning"),
             ("statement_timeout", STATEMENT_TIMEOUT),
             ("idle_in_transaction_session_timeout", "60s"),
         ]);

@@ -5,6 +5,7 @@ mod dialogs;
 mod labels;
 mod lookup;
 mod parties;
+mod search;
 mod seen_log;
 mod service_resources;
 mod transmissions;
@@ -12,10 +13,11 @@ mod transmissions;
 use super::http::operation::Endpoints;
 
 pub use activities::{GET_ACTIVITY, SEARCH_ACTIVITIES};
-pub use dialogs::{GET_DIALOG, SEARCH_DIALOGS};
+pub use dialogs::GET_DIALOG;
 pub use labels::{BULK_SET_SYSTEM_LABELS, SEARCH_LABEL_LOG, SET_SYSTEM_LABELS};
 pub use lookup::GET_DIALOG_LOOKUP;
 pub use parties::GET_PARTIES;
+pub use search::SEARCH_DIALOGS;
 pub use seen_log::{GET_SEEN_LOG_ENTRY, SEARCH_SEEN_LOG};
 pub use service_resources::SEARCH_SERVICE_RESOURCES;
 pub use transmissions::{GET_TRANSMISSION, SEARCH_TRANSMISSIONS};
@@ -24,7 +26,7 @@ pub use transmissions::{GET_TRANSMISSION, SEARCH_TRANSMISSIONS};
 pub fn endpoints() -> Endpoints {
     Endpoints::new()
         .operation(&GET_DIALOG, dialogs::get_dialog)
-        .operation(&SEARCH_DIALOGS, dialogs::search_dialogs)
+        .operation(&SEARCH_DIALOGS, search::search_dialogs)
         .operation(&SEARCH_TRANSMISSIONS, transmissions::search)
         .operation(&GET_TRANSMISSION, transmissions::get)
         .operation(&SEARCH_ACTIVITIES, activities::search)

@@ -8,9 +8,9 @@ use crate::api::ApiState;
 use crate::api::http::operation::{Admitted, Answer, BodyKind, Operation, Verb};
 use crate::api::http::parameter::{ACCEPT_LANGUAGE, Parameter};
 use crate::api::http::params::Params;
-use crate::api::http::parties;
 use crate::api::http::problem::Problem;
 use crate::api::http::respond;
+use crate::api::search;
 use crate::app::AuthorizedServiceResourcesView;
 use crate::dialog::limits;
 
@@ -39,7 +39,7 @@ pub(super) async fn search(
     Admitted(caller): Admitted,
     mut params: Params,
 ) -> Result<Response, Problem> {
-    let parties = parties::read(&params.query, limits::END_USER_SEARCH.parties, &mut params.failures);
+    let parties = search::read_parties(&params.query, limits::END_USER_SEARCH.parties, &mut params.failures);
     let languages = params.languages();
     params.finish()?;
     let services = api.app.authorized_service_resources(&caller, &parties, &languages).await?;

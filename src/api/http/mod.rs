@@ -9,7 +9,6 @@ pub mod operation;
 pub mod paging;
 pub mod parameter;
 pub mod params;
-pub mod parties;
 pub mod problem;
 pub mod query;
 pub mod respond;

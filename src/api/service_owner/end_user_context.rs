@@ -9,9 +9,9 @@ use crate::api::http::operation::{Admitted, Answer, BodyKind, Operation, Verb};
 use crate::api::http::paging::{self, CONTINUATION_TOKEN, LIMIT, PaginatedList};
 use crate::api::http::parameter::Parameter;
 use crate::api::http::params::Params;
-use crate::api::http::parties;
 use crate::api::http::problem::Problem;
 use crate::api::http::respond;
+use crate::api::search;
 use crate::app::DialogEndUserContextItemView;
 use crate::dialog::limits;
 use crate::dialog::model::SystemLabels;
@@ -46,7 +46,7 @@ pub(super) async fn search(
     mut params: Params,
 ) -> Result<Response, Problem> {
     let Params { query, failures, .. } = &mut params;
-    let parties = parties::read(query, limits::SERVICE_OWNER_SEARCH.parties, failures);
+    let parties = search::read_parties(query, limits::SERVICE_OWNER_SEARCH.parties, failures);
     if query.first("party").is_none() {
         failures.add(&Path::Root("party"), "must name at least one party.");
     }
@@ -54,7 +54,7 @@ pub(super) async fn search(
     let one_of = format!("must be one of {}.", names.join(", "));
     let labels = query.list_of("label", &one_of, SystemLabel::from_name, failures);
     let content_updated_after = query.timestamp("contentUpdatedAfter", failures);
-    let page = paging::read_newest_first(query, failures);
+    let page = paging::read_newest_first(query, &api.app.seal, failures);
     params.finish()?;
     let labels = labels
         .into_iter()

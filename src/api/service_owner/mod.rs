@@ -6,6 +6,7 @@ mod end_user_context;
 mod labels;
 mod lookup;
 mod notifications;
+mod search;
 mod seen_log;
 mod transmissions;
 
@@ -20,6 +21,7 @@ pub use end_user_context::SEARCH_END_USER_CONTEXT;
 pub use labels::{BULK_SET_SYSTEM_LABELS, CREATE_LABEL, DELETE_LABEL, GET_LABELS, SET_SYSTEM_LABELS};
 pub use lookup::GET_DIALOG_LOOKUP;
 pub use notifications::CHECK_NOTIFICATION_CONDITION;
+pub use search::SEARCH_DIALOGS;
 pub use seen_log::{GET_SEEN_LOG_ENTRY, SEARCH_SEEN_LOG};
 pub use transmissions::{CREATE_TRANSMISSION, GET_TRANSMISSION, SEARCH_TRANSMISSIONS, UPDATE_TRANSMISSION};
 
@@ -27,6 +29,7 @@ pub use transmissions::{CREATE_TRANSMISSION, GET_TRANSMISSION, SEARCH_TRANSMISSI
 pub fn endpoints() -> Endpoints {
     Endpoints::new()
         .operation(&CREATE_DIALOG, dialogs::create_dialog)
+        .operation(&SEARCH_DIALOGS, search::search_dialogs)
         .operation(&GET_DIALOG, dialogs::get_dialog)
         .operation(&UPDATE_DIALOG, dialogs::update_dialog)
         .operation(&PATCH_DIALOG, dialogs::patch_dialog)
