@@ -33,7 +33,6 @@ pub struct Access {
 }
 
 /// The resource registry's answers, indexed.
-#[expect(clippy::struct_field_names, reason = "each field says by what")]
 #[derive(Default)]
 pub(super) struct Resources {
     pub(super) by_id: HashMap<String, ServiceResource>,
