@@ -9,12 +9,13 @@ use dialogporten::server::Server;
 use dialogporten::store::Store;
 use dialogporten::timestamp::Timestamp;
 use serde_json::Value;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use super::client::Client;
-use super::cluster::{Database, cluster, in_background, let_run};
+use super::cluster::{Database, cluster, in_background, let_run, temporary_directory};
 use super::dialogs::PERSON_NUMBER;
 
 /// Scopes of an ordinary service owner.
@@ -80,12 +81,27 @@ impl Service {
         Self::start(database.clone(), Clock::system()).await
     }
 
+    /// A service with a database of its own, in the sandbox's country with this added to its catalogue.
+    pub async fn alone_with(more: &str) -> Self {
+        let builtin = include_str!("../../../src/sandbox/catalogue.toml");
+        let file = temporary_directory().with_extension("toml");
+        std::fs::write(&file, format!("{builtin}\n{more}")).expect("a file can be written");
+        let service =
+            Self::start_in(cluster().await.new_database().await, Clock::system(), Some(file.clone())).await;
+        std::fs::remove_file(file).expect("it is there");
+        service
+    }
+
     async fn start(database: Database, clock: Clock) -> Self {
+        Self::start_in(database, clock, None).await
+    }
+
+    async fn start_in(database: Database, clock: Clock, catalogue: Option<PathBuf>) -> Self {
         let mut settings =
             CommandLine::parse_from(["dialogporten", "--sandbox", "--listen", "127.0.0.1:0"]).serve;
         // Whatever the environment says about another service.
         settings.public_url = None;
-        settings.sandbox.catalogue = None;
+        settings.sandbox.catalogue = catalogue;
         let keys = Arc::clone(&cluster().await.keys);
         let its_clock = clock.clone();
         let its_database = database.clone();
