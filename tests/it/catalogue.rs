@@ -215,8 +215,12 @@ async fn users_see_the_services_of_their_parties() {
 
 #[tokio::test]
 async fn users_with_very_many_parties_see_all_services() {
+    let builtin = include_str!("../../src/sandbox/catalogue.toml");
     let more = "[[generate]]\nuser = \"person:17819098557\"\nparties = 1000";
-    let service = Service::alone_with(more).await;
+    let file = temporary_directory().with_extension("toml");
+    std::fs::write(&file, format!("{builtin}\n{more}")).unwrap();
+    let service = Service::with_catalogue(&file, "2031-05-17T12:00:00Z").await;
+    std::fs::remove_file(file).unwrap();
     let owner = service.owner();
     owner.created(&dialog()).await;
     owner.created(&dialog().with("/serviceResource", EVENTS)).await;

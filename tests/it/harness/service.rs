@@ -9,13 +9,13 @@ use dialogporten::server::Server;
 use dialogporten::store::Store;
 use dialogporten::timestamp::Timestamp;
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use super::client::Client;
-use super::cluster::{Database, cluster, in_background, let_run, temporary_directory};
+use super::cluster::{Database, cluster, in_background, let_run};
 use super::dialogs::PERSON_NUMBER;
 
 /// Scopes of an ordinary service owner.
@@ -81,15 +81,11 @@ impl Service {
         Self::start(database.clone(), Clock::system()).await
     }
 
-    /// A service with a database of its own, in the sandbox's country with this added to its catalogue.
-    pub async fn alone_with(more: &str) -> Self {
-        let builtin = include_str!("../../../src/sandbox/catalogue.toml");
-        let file = temporary_directory().with_extension("toml");
-        std::fs::write(&file, format!("{builtin}\n{more}")).expect("a file can be written");
-        let service =
-            Self::start_in(cluster().await.new_database().await, Clock::system(), Some(file.clone())).await;
-        std::fs::remove_file(file).expect("it is there");
-        service
+    /// A sandbox with a database of its own, a clock that stands until it is moved, and this catalogue.
+    pub async fn with_catalogue(catalogue: &Path, moment: &str) -> Self {
+        let moment = Timestamp::parse(moment).expect("a timestamp");
+        let database = cluster().await.new_database().await;
+        Self::start_in(database, Clock::fixed(moment), Some(catalogue.to_owned())).await
     }
 
     async fn start(database: Database, clock: Clock) -> Self {
