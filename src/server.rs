@@ -212,7 +212,7 @@ impl Server {
         let api = Arc::new(Api {
             app: App {
                 store,
-                access: Access::load(crate::sandbox::platform::platform(catalogue)).await?,
+                access: Access::load(crate::sandbox::platform::platform(catalogue, &public_url)).await?,
                 clock: clock.clone(),
                 dialog_tokens: DialogTokenSigner::new(keys.dialog_token.clone(), Vec::new(), &public_url),
                 turns: Turns::default(),

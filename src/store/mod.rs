@@ -3,12 +3,15 @@
 mod children;
 mod connections;
 mod dialogs;
+mod end_user_context;
 mod labels;
+mod referred;
 mod repetition;
 mod rows;
 mod search;
 mod seeding;
 mod seen;
+mod usage;
 mod words;
 
 use std::sync::Arc;
@@ -16,10 +19,12 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
-pub use children::Children;
+pub use children::{Children, LabelLogEntry};
 use connections::{Connections, PATIENCE};
 pub use dialogs::{DialogDetail, Loaded, References};
+pub use end_user_context::{EndUserContext, LabelFilter};
 pub use labels::Labelled;
+pub use referred::Referred;
 pub(crate) use repetition::KEY_IN_USE;
 pub use rows::key_of;
 pub use search::{Effort, ListedDialog, Listing};

@@ -59,7 +59,7 @@ async fn service() -> &'static Service {
             std::fs::create_dir(&directory).unwrap();
             let file = directory.join("catalogue.toml");
             run(&database, DIALOGS, SEED, &["--catalogue", file.to_str().unwrap()]).await.unwrap();
-            let service = Service::with_catalogue(&database, &file).await;
+            let service = Service::in_country(&database, &file).await;
             std::fs::remove_dir_all(&directory).unwrap();
             service
         })

@@ -82,8 +82,15 @@ impl Service {
     }
 
     /// One more service on a database, in a country of its own.
-    pub async fn with_catalogue(database: &Database, catalogue: &Path) -> Self {
+    pub async fn in_country(database: &Database, catalogue: &Path) -> Self {
         Self::start_in(database.clone(), Clock::system(), Some(catalogue.to_owned())).await
+    }
+
+    /// A sandbox with a database of its own, a clock that stands until it is moved, and this catalogue.
+    pub async fn with_catalogue(catalogue: &Path, moment: &str) -> Self {
+        let moment = Timestamp::parse(moment).expect("a timestamp");
+        let database = cluster().await.new_database().await;
+        Self::start_in(database, Clock::fixed(moment), Some(catalogue.to_owned())).await
     }
 
     async fn start(database: Database, clock: Clock) -> Self {
