@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::caller::Caller;
 use super::reach::{DialogScope, SearchScope};
@@ -20,6 +21,9 @@ const DEFAULT_LEVEL: u8 = 3;
 
 /// How the storage of apps labels the dialog of an instance.
 const STORAGE_PREFIX: &str = "urn:altinn:integration:storage:";
+
+/// How many names one request looks up at a time.
+const NAMES_AT_A_TIME: usize = 8;
 
 /// The attribute of a resource as a whole.
 const MAIN: &str = "main";
@@ -121,7 +125,7 @@ impl Access {
             .collect()
     }
 
-    /// Names of actors by id.
+    /// Names of actors by id, looked up side by side.
     ///
     /// # Errors
     /// When the platform does not answer.
@@ -129,15 +133,15 @@ impl Access {
         &self,
         ids: BTreeSet<&str>,
     ) -> Result<HashMap<String, Option<String>>, PlatformFailure> {
-        let mut names = HashMap::with_capacity(ids.len());
-        for id in ids {
-            let name = match PartyUrn::parse(id) {
+        let name = async |id: String| {
+            let name = match PartyUrn::parse(&id) {
                 Some(party) => self.platform.names.name(&party).await?,
                 None => None,
             };
-            names.insert(id.to_owned(), name);
-        }
-        Ok(names)
+            Ok((id, name))
+        };
+        let ids: Vec<String> = ids.into_iter().map(str::to_owned).collect();
+        stream::iter(ids).map(name).buffer_unordered(NAMES_AT_A_TIME).try_collect().await
     }
 
     /// The dialogs among which an end user's are found; each is judged by
@@ -175,7 +179,8 @@ impl Access {
         let granted: BTreeSet<ActionAttribute> =
             questions.into_iter().zip(answers).filter(|(_, permit)| *permit).map(|(q, _)| q).collect();
         let on_list = !granted.iter().any(|grant| grant.attribute == MAIN) && {
-            self.is_listed(caller, dialog, &instance_references(dialog, service_owner_labels)).await?
+            let parties = self.parties(caller, std::slice::from_ref(&dialog.party)).await?;
+            is_listed(&self.resources.load(), &parties, dialog, service_owner_labels)
         };
         Ok(DialogAuthorization {
             granted,
@@ -185,34 +190,25 @@ impl Access {
         })
     }
 
-    /// Whether the dialog is among those that the user may list.
+    /// Whether each of these dialogs, given with its service owner's labels, is among those that the
+    /// user may list: one question for all.
     ///
     /// # Errors
     /// When the platform does not answer.
     pub async fn may_list(
         &self,
         caller: &Caller,
-        dialog: &Dialog,
-        service_owner_labels: &[String],
-    ) -> Result<bool, PlatformFailure> {
-        self.is_listed(caller, dialog, &instance_references(dialog, service_owner_labels)).await
-    }
-
-    async fn is_listed(
-        &self,
-        caller: &Caller,
-        dialog: &Dialog,
-        references: &[String],
-    ) -> Result<bool, PlatformFailure> {
-        let parties = self.parties(caller, std::slice::from_ref(&dialog.party)).await?;
+        dialogs: &[(Dialog, Vec<String>)],
+    ) -> Result<Vec<bool>, PlatformFailure> {
+        let owners: HashSet<&PartyUrn> = dialogs.iter().map(|(dialog, _)| &dialog.party).collect();
+        // Without parties the question would be for all that the user has.
+        if owners.is_empty() {
+            return Ok(Vec::new());
+        }
+        let owners: Vec<PartyUrn> = owners.into_iter().cloned().collect();
+        let parties = self.parties(caller, &owners).await?;
         let resources = self.resources.load();
-        Ok(parties.iter().filter(|party| party.party == dialog.party).any(|party| {
-            listed_resources(&resources, party).contains(dialog.service_resource.as_str())
-                || party
-                    .instances
-                    .iter()
-                    .any(|i| i.resource == dialog.service_resource && references.contains(&i.reference))
-        }))
+        Ok(dialogs.iter().map(|(dialog, labels)| is_listed(&resources, &parties, dialog, labels)).collect())
     }
 
     /// The parties of a user with their sub-units beside them.
@@ -327,6 +323,23 @@ impl Access {
 
 fn level_of(resources: &Resources, resource: &str) -> u32 {
     u32::from(resources.by_id.get(resource).and_then(|r| r.minimum_level).unwrap_or(DEFAULT_LEVEL))
+}
+
+/// Whether a user with these parties may list the dialog.
+fn is_listed(
+    resources: &Resources,
+    parties: &[AuthorizedParty],
+    dialog: &Dialog,
+    service_owner_labels: &[String],
+) -> bool {
+    let references = instance_references(dialog, service_owner_labels);
+    parties.iter().filter(|party| party.party == dialog.party).any(|party| {
+        listed_resources(resources, party).contains(dialog.service_resource.as_str())
+            || party
+                .instances
+                .iter()
+                .any(|i| i.resource == dialog.service_resource && references.contains(&i.reference))
+    })
 }
 
 /// Resources whose dialogs may be listed for a party: by roles, access packages, and directly.

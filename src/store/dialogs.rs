@@ -68,7 +68,7 @@ const CREATE: &str = concat!(
         expires_at, end_user_context_revision, service_owner_context_revision, from_service_owner, from_party,
         unopened_transmissions, contentless_transmissions, status, system_labels, progress, is_api_only, is_seen,
         frozen, correspondence_opened, org, idempotent_key, extended_status, external_reference, process)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, false,
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $63,
         false, $21, $22, $23, $24, $25, $26)
     returning id
 ), new_document as (
@@ -434,7 +434,8 @@ impl Store {
             .bind(w.chunks)
             .bind(w.rules)
             .bind(w.weights)
-            .bind(w.texts);
+            .bind(w.texts)
+            .bind(d.is_seen);
         self.connections.execute(query).await?;
         Ok(())
     }
