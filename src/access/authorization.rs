@@ -483,3 +483,102 @@ impl DialogAuthorization {
         self.granted.iter()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use async_trait::async_trait;
+    use serde_json::json;
+
+    use super::*;
+    use crate::access::claims::Claims;
+    use crate::altinn::{AccessManagement, PartyNames};
+    use crate::dialog::effects::tests::stored;
+    use crate::sandbox::catalogue::Catalogue;
+    use crate::sandbox::platform::platform;
+    use crate::timestamp::Timestamp;
+
+    /// The sandbox's platform, counting what it is asked.
+    struct Counting {
+        platform: Platform,
+        questions: AtomicUsize,
+        at_a_time: AtomicUsize,
+        most_at_a_time: AtomicUsize,
+    }
+
+    #[async_trait]
+    impl PartyNames for Counting {
+        async fn name(&self, party: &PartyUrn) -> Result<Option<String>, PlatformFailure> {
+            self.questions.fetch_add(1, Ordering::Relaxed);
+            let now = self.at_a_time.fetch_add(1, Ordering::Relaxed) + 1;
+            self.most_at_a_time.fetch_max(now, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+            let name = self.platform.names.name(party).await;
+            self.at_a_time.fetch_sub(1, Ordering::Relaxed);
+            name
+        }
+    }
+
+    #[async_trait]
+    impl AccessManagement for Counting {
+        async fn authorized_parties(
+            &self,
+            user: &PartyUrn,
+            filter: &[PartyUrn],
+        ) -> Result<Vec<AuthorizedParty>, PlatformFailure> {
+            self.questions.fetch_add(1, Ordering::Relaxed);
+            self.platform.access_management.authorized_parties(user, filter).await
+        }
+    }
+
+    async fn counted() -> (Access, Arc<Counting>) {
+        let sandbox = platform(Arc::new(Catalogue::builtin().unwrap()));
+        let counting = Arc::new(Counting {
+            platform: sandbox.clone(),
+            questions: AtomicUsize::default(),
+            at_a_time: AtomicUsize::default(),
+            most_at_a_time: AtomicUsize::default(),
+        });
+        let platform = Platform { names: counting.clone(), access_management: counting.clone(), ..sandbox };
+        (Access::load(platform).await.unwrap(), counting)
+    }
+
+    #[tokio::test]
+    async fn names_are_looked_up_some_at_a_time() {
+        let (access, counting) = counted().await;
+        let ids: Vec<String> =
+            (0..50).map(|n| format!("urn:altinn:person:legacy-selfidentified:user{n}")).collect();
+        let names = access.names(ids.iter().map(String::as_str).collect()).await.unwrap();
+        assert_eq!(names.len(), 50);
+        assert_eq!(names[&ids[7]].as_deref(), Some("user7"));
+        assert_eq!(counting.questions.load(Ordering::Relaxed), 50);
+        assert_eq!(counting.most_at_a_time.load(Ordering::Relaxed), NAMES_AT_A_TIME);
+    }
+
+    #[tokio::test]
+    async fn one_question_tells_of_many_dialogs_whether_they_are_listed() {
+        let (access, counting) = counted().await;
+        let payload = json!({ "pid": "08844397713" });
+        let end = Timestamp::parse("2030-01-01T00:00:00Z").unwrap();
+        let caller = Caller::from_claims(&Claims::read(payload.as_object().unwrap(), end)).unwrap();
+        let dialog = |party: &str, resource: &str| {
+            let mut dialog = stored(end);
+            dialog.party = PartyUrn::parse(party).unwrap();
+            resource.clone_into(&mut dialog.service_resource);
+            (dialog, Vec::new())
+        };
+        let own = "urn:altinn:person:identifier-no:08844397713";
+        let others = "urn:altinn:person:identifier-no:13838599936";
+        let resource = "ttd-dialogporten-automated-tests";
+        let dialogs = [
+            dialog(own, resource),
+            dialog(others, resource),
+            dialog(own, "ttd-altinn-events-automated-tests"),
+        ];
+        assert_eq!(access.may_list(&caller, &dialogs).await.unwrap(), [true, false, false]);
+        assert_eq!(counting.questions.load(Ordering::Relaxed), 1);
+        assert!(access.may_list(&caller, &[]).await.unwrap().is_empty());
+        assert_eq!(counting.questions.load(Ordering::Relaxed), 1);
+    }
+}

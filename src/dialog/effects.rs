@@ -100,7 +100,7 @@ pub fn reference() -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use std::collections::HashMap;
 
     use super::*;

@@ -232,9 +232,9 @@ mod transmissions {
             let answer = owner.append(dialog, "transmissions", &again).await;
             answer.assert_problem(422, &[("DialogAttachment", &attachment)]);
         }
-        // What else is wrong comes before the key.
+        // The key comes before what else is wrong.
         let both = again.with("/relatedTransmissionId", service.id().to_string());
-        owner.append(id, "transmissions", &both).await.assert_problem(422, &[("Transmissions", "")]);
+        owner.append(id, "transmissions", &both).await.assert_problem(409, &[("IdempotentKey", &own)]);
         assert_eq!(owner.dialog(id).await, before);
 
         // The key is the dialog's.

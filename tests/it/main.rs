@@ -14,6 +14,7 @@ mod lifecycle;
 mod limits;
 mod list;
 mod patch;
+mod precedence;
 mod repetition;
 mod scale;
 mod statements;
