@@ -129,7 +129,7 @@ pub fn read<'a>(body: &Json, stored: &'a Dialog, mode: Mode, ids: &mut Ids) -> R
     }
     dialog.documents = merge(&stored.documents, documents);
     let mut claims = claims(&chosen, of_dialog);
-    claims.retain(|claim| !present.contains(&(claim.kind, claim.id)));
+    claims.retain(|claim| claim.of_transmission || !present.contains(&(claim.kind, claim.id)));
     Ok(Draft { stored, dialog, additions, claims, positions, request: Kind::Whole, mode })
 }
 
@@ -515,10 +515,14 @@ impl Draft<'_> {
                 );
             }
         }
+        let present = part_ids(&self.stored.documents);
         for claim in &self.claims {
-            if let Some(part) = known.parts.get(&(claim.kind as i16, claim.id))
-                && (part.dialog != self.stored.id || part.of_transmission || claim.of_transmission)
-            {
+            let is_taken = known
+                .parts
+                .get(&(claim.kind as i16, claim.id))
+                .is_some_and(|part| part.dialog != self.stored.id || part.of_transmission);
+            let is_moved = claim.of_transmission && present.contains(&(claim.kind, claim.id));
+            if is_taken || is_moved {
                 failures.add_key(claim.kind.key(), format!("The id {} is in use already.", claim.id));
             }
         }

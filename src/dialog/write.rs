@@ -89,7 +89,12 @@ pub struct AddedTransmission {
     pub depth: i16,
 }
 
-/// A part whose id the client has chosen, to be kept unique.
+/// A part whose id the client has chosen, to be kept unique among all dialogs.
+///
+/// Ids that the service has made are not kept in that list: it would cost every dialog a row and two
+/// index entries for each part, for parts that cannot collide. So a client that copies such an id from
+/// an answer into another dialog, or from one transmission into another, is not refused. It harms nobody:
+/// nothing is ever found by the id of such a part alone, only within what it is part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClaimedPart {
     /// What it is.

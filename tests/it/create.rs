@@ -818,6 +818,30 @@ async fn statuses_have_names_in_any_case_and_two_have_older_ones() {
 }
 
 #[tokio::test]
+async fn what_was_seen_elsewhere_is_seen_where_settings_say_so() {
+    let (shared, service) =
+        (Service::shared().await, Service::with_settings(&["--seen-before", "2025-12-01T00:00:00Z"]).await);
+    let older = dialog().with("/createdAt", "2025-11-30T23:59:59Z");
+    let newer = dialog().with("/createdAt", "2025-12-01T00:00:00Z");
+    for (service, sent, is_seen) in [
+        (shared, &older, false),
+        (&service, &older, true),
+        (&service, &newer, false),
+        (&service, &dialog(), false),
+    ] {
+        let owner = service.owner();
+        let id = owner.created(sent).await;
+        assert_eq!(owner.dialog(id).await["isContentSeen"], is_seen, "{sent}");
+        // From then on as ever.
+        owner
+            .patch(id, &json!([{ "op": "replace", "path": "/status", "value": "Completed" }]))
+            .await
+            .expect(204);
+        assert_eq!(owner.dialog(id).await["isContentSeen"], false);
+    }
+}
+
+#[tokio::test]
 async fn content_is_optional_for_systems_alone() {
     let service = Service::shared().await;
     let owner = service.owner();

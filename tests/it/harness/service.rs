@@ -58,6 +58,11 @@ impl Service {
         Self::start(shared_database().await.clone(), Clock::system()).await
     }
 
+    /// One more service on the shared database, with these settings.
+    pub async fn with_settings(settings: &[&str]) -> Self {
+        Self::start_with(shared_database().await.clone(), Clock::system(), settings).await
+    }
+
     /// A service on the shared database whose clock stands until it is moved.
     pub async fn at(moment: &str) -> Self {
         let moment = Timestamp::parse(moment).expect("a timestamp");
@@ -81,8 +86,12 @@ impl Service {
     }
 
     async fn start(database: Database, clock: Clock) -> Self {
-        let mut settings =
-            CommandLine::parse_from(["dialogporten", "--sandbox", "--listen", "127.0.0.1:0"]).serve;
+        Self::start_with(database, clock, &[]).await
+    }
+
+    async fn start_with(database: Database, clock: Clock, settings: &[&str]) -> Self {
+        let arguments = ["dialogporten", "--sandbox", "--listen", "127.0.0.1:0"];
+        let mut settings = CommandLine::parse_from(arguments.iter().chain(settings)).serve;
         // Whatever the environment says about another service.
         settings.public_url = None;
         settings.sandbox.catalogue = None;
