@@ -6,7 +6,7 @@ use super::{App, Failure};
 use crate::access::Access;
 use crate::access::caller::Caller;
 use crate::dialog::create::{self, ResourceFacts};
-use crate::dialog::refusal::Refusal;
+use crate::dialog::refusal::{Existing, Refusal};
 use crate::dialog::repetition::{IdempotencyKey, Kept, Outcome};
 use crate::dialog::validate::PartKind;
 use crate::dialog::write::{ClaimedPart, Outside};
@@ -105,7 +105,7 @@ impl App {
         match self.store.dialog_with_key(org, key).await {
             Ok(Some(id)) => {
                 let text = format!("The idempotency key {key} is taken by the dialog {id}.");
-                Refusal::IdempotentKeyTaken { text, dialog: Some(id) }.into()
+                Refusal::IdempotentKeyTaken { text, holder: Some(Existing::Dialog(id)) }.into()
             }
             Ok(None) => refusal.into(),
             Err(failure) => failure.into(),
@@ -126,7 +126,7 @@ pub(super) fn taken_part(failure: StoreFailure, claims: &[ClaimedPart]) -> Failu
         }
         "transmission_idempotent_key" => {
             let text = "An idempotency key of a transmission is taken.".to_owned();
-            return Refusal::IdempotentKeyTaken { text, dialog: None }.into();
+            return Refusal::IdempotentKeyTaken { text, holder: None }.into();
         }
         _ => return failure.into(),
     };

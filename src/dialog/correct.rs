@@ -138,7 +138,7 @@ impl Draft {
                 .collect(),
             ..Known::default()
         };
-        additions.admit_keys(&keys_elsewhere)?;
+        additions.admit_keys(dialog.id, &keys_elsewhere)?;
         for claim in &self.claims {
             if known.parts.contains_key(&(claim.kind as i16, claim.id)) {
                 failures.add_key(claim.kind.key(), format!("The id {} is in use already.", claim.id));

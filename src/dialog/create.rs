@@ -337,7 +337,7 @@ impl Draft {
         let known = Known::default();
         let depths = self.additions.depths(&known, &mut failures);
         self.additions.count_into(&mut self.dialog, &known, &mut failures);
-        write::after(&failures, self.additions.admit_keys(&known))?;
+        write::after(&failures, self.additions.admit_keys(self.dialog.id, &known))?;
         failures.into_result().map_err(Refusal::Unprocessable)?;
         self.additions.name_actors(outside)?;
 

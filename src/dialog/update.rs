@@ -422,7 +422,7 @@ impl Draft<'_> {
         self.check_activity_ids(known, &mut failures);
         write::after(&failures, self.additions.admit_activities(self.mode.writer))?;
         let depths = self.check_transmissions(known, &mut failures);
-        write::after(&failures, self.additions.admit_keys(known))?;
+        write::after(&failures, self.additions.admit_keys(self.stored.id, known))?;
         self.check_openings(known, "Activities", &mut failures);
         self.check_attachment_expiry(&mut failures);
         self.admit_resources(outside)?;
@@ -434,7 +434,7 @@ impl Draft<'_> {
     /// depth.
     fn check_transmission(&mut self, known: &Known, outside: &Outside) -> Result<Vec<i16>, Refusal> {
         let mut failures = Failures::new();
-        self.additions.admit_keys(known)?;
+        self.additions.admit_keys(self.stored.id, known)?;
         let depths = self.check_transmissions(known, &mut failures);
         self.admit_resources(outside)?;
         failures.into_result().map_err(Refusal::Unprocessable)?;

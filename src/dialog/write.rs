@@ -9,7 +9,7 @@ use super::events::EventBatch;
 use super::hierarchy::{self, StoredParent};
 use super::limits;
 use super::model::{Activity, CORRESPONDENCE_RESOURCE, Dialog, Documents, SystemLabels, Transmission};
-use super::refusal::Refusal;
+use super::refusal::{Existing, Refusal};
 use super::repetition::Kept;
 use super::validate::{PartKind, Writer};
 use super::vocabulary::{DialogActivityType, SystemLabel};
@@ -206,12 +206,14 @@ impl Additions {
     }
 
     /// Idempotency keys must be new to the dialog.
-    pub fn admit_keys(&self, known: &Known) -> Result<(), Refusal> {
+    pub fn admit_keys(&self, dialog: Uuid, known: &Known) -> Result<(), Refusal> {
         let mut seen: HashSet<&str> = HashSet::new();
         let mut taken: BTreeSet<String> = BTreeSet::new();
+        let mut holders: HashSet<Uuid> = HashSet::new();
         for key in self.transmissions.iter().filter_map(|t| t.idempotent_key.as_deref()) {
             if let Some(id) = known.transmission_keys.get(key) {
                 taken.insert(format!("{key} (transmission {id})"));
+                holders.insert(*id);
             } else if !seen.insert(key) {
                 taken.insert(key.to_owned());
             }
@@ -219,9 +221,11 @@ impl Additions {
         if taken.is_empty() {
             return Ok(());
         }
+        let holder = holders.iter().next().filter(|_| taken.len() == 1);
+        let holder = holder.map(|id| Existing::Transmission { dialog, id: *id });
         let keys: Vec<_> = taken.into_iter().collect();
         let text = format!("These idempotency keys of transmissions are taken: {}.", keys.join(", "));
-        Err(Refusal::IdempotentKeyTaken { text, dialog: None })
+        Err(Refusal::IdempotentKeyTaken { text, holder })
     }
 
     /// Counts the parts into the dialog's counters.

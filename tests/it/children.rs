@@ -224,6 +224,9 @@ mod transmissions {
         let again = letter("Information").with("/idempotentKey", "the key");
         let answer = owner.append(id, "transmissions", &again).await;
         answer.assert_problem(409, &[("IdempotentKey", &own)]);
+        assert_eq!(answer.json()["transmissionId"], own);
+        let location = format!("/api/v1/serviceowner/dialogs/{id}/transmissions/{own}");
+        assert_eq!(answer.header("location"), Some(location.as_str()));
         for dialog in [id, other] {
             let again = letter("Information").with("/id", own.as_str());
             let answer = owner.append(dialog, "transmissions", &again).await;
