@@ -81,7 +81,7 @@ async fn appending_costs_the_same_whatever_there_is() {
     let (short, long) = (owner.created(&ten).await, owner.created(&one_of_each()).await);
     drop(service);
     // What vacuuming reads must not be counted.
-    for table in ["dialog", "dialog_document", "transmission", "activity", "dialog_part"] {
+    for table in ["dialog", "dialog_document", "dialog_text", "transmission", "activity", "dialog_part"] {
         database.configure(&format!("alter table {table} set (autovacuum_enabled = off)")).await;
     }
     let fill = "insert into transmission (id, dialog_id, created_at, type, depth, body)
@@ -98,6 +98,11 @@ async fn appending_costs_the_same_whatever_there_is() {
     let fill = "insert into dialog_part (id, dialog_id, kind, of_transmission)
         select gen_random_uuid(), $1, 1, true from generate_series(1, 20000)";
     assert_eq!(database.execute(fill, long).await, MANY.unsigned_abs());
+
+    let fill = "insert into dialog_text (dialog_id, source_id, chunk, lexemes)
+        select dialog_id, id, 0, to_tsvector('simple', id::text) from transmission where dialog_id = $1
+        on conflict do nothing";
+    assert_eq!(database.execute(fill, long).await, MANY.unsigned_abs() - 1);
 
     // Whether the planner knows nothing, or that nearly all there is belongs to one dialog.
     for statistics in ["select 1", "analyze"] {
