@@ -209,7 +209,8 @@ impl App {
                 Command::Become(new_state) => self.become_state(request, new_state, loaded, mode).await,
                 Command::Take(step) => self.take_step(request, step, &loaded.dialog, mode).await,
                 Command::Purge => self.purge(request, &loaded.dialog, mode).await,
-                Command::Correct(id, body) => self.correct(request, id, body, loaded, mode).await,
+                // Rare and large.
+                Command::Correct(id, body) => Box::pin(self.correct(request, id, body, loaded, mode)).await,
                 Command::FormSavedAt(id, body) => self.form_saved_at(request, id, body, &loaded, mode).await,
             };
             match attempt {
