@@ -66,6 +66,9 @@ pub struct ServeSettings {
     /// The database.
     #[command(flatten, next_help_heading = "Database")]
     pub database: DatabaseSettings,
+    /// Dialogs that come from elsewhere.
+    #[command(flatten, next_help_heading = "Migrated dialogs")]
+    pub migrated: MigratedSettings,
     /// The sandbox.
     #[command(flatten, next_help_heading = "Sandbox")]
     pub sandbox: SandboxSettings,
@@ -96,6 +99,18 @@ pub struct DatabaseSettings {
     /// Directory of the PostgreSQL programs, for the sandbox's own; searched for when left out.
     #[arg(long, env = "DIALOGPORTEN_POSTGRES_BIN", value_name = "DIRECTORY")]
     pub postgres_bin: Option<PathBuf>,
+}
+
+/// Settings of dialogs that had a life elsewhere before they were created here. Where their users had
+/// seen them there, they need not be new to them once more.
+#[derive(Clone, Debug, Args)]
+pub struct MigratedSettings {
+    /// Dialogs whose `createdAt` is earlier count as seen when they are created (RFC 3339).
+    #[arg(long, env = "DIALOGPORTEN_SEEN_BEFORE", value_name = "TIME")]
+    pub seen_before: Option<String>,
+    /// Dialogs of services that come from Altinn 2, `app_<org>_a2…`, count as seen when they are created.
+    #[arg(long, env = "DIALOGPORTEN_SEEN_ALTINN2", value_parser = BoolishValueParser::new())]
+    pub seen_altinn2: bool,
 }
 
 /// Settings of the sandbox.

@@ -21,6 +21,7 @@ use crate::access::Access;
 use crate::access::dialog_token::DialogTokenSigner;
 use crate::altinn::PlatformFailure;
 use crate::clock::Clock;
+use crate::dialog::create::SeenElsewhere;
 use crate::dialog::refusal::Refusal;
 use crate::search::Seal;
 use crate::store::{Store, StoreFailure};
@@ -54,6 +55,8 @@ pub struct App {
     pub dialog_tokens: DialogTokenSigner,
     /// Queues of writers that get in each other's way.
     pub turns: Turns,
+    /// Which new dialogs count as seen.
+    pub seen_elsewhere: SeenElsewhere,
     /// Hides who somebody is from other end users.
     pub pseudonyms: Pseudonyms,
     /// Signs continuation tokens.

@@ -260,7 +260,7 @@ fn effort_crosswise(scope: &SearchScope) -> Option<Effort> {
         && parties > 10 * resources.len()
         && resources.len() <= Effort::USUAL.few
         && parties * resources.len() <= MOST_PAIRS;
-    is_worth_it.then(|| Effort { first_looks: parties, look: (100, 8_000), ..Effort::USUAL })
+    is_worth_it.then_some(Effort { first_looks: parties, look: (100, 8_000), ..Effort::USUAL })
 }
 
 /// The direction of an order that the streams have.

@@ -181,6 +181,11 @@ impl Database {
         Store::open(self.options.clone(), 20)
     }
 
+    /// Runs statements that change how the database works.
+    pub async fn configure(&self, sql: &str) {
+        execute(&self.options, sql).await;
+    }
+
     /// Runs one statement with `$1` as `id`.
     pub async fn execute(&self, sql: &'static str, id: uuid::Uuid) -> u64 {
         let mut connection = PgConnection::connect_with(&self.options).await.expect("the server answers");

@@ -2,14 +2,14 @@
 
 use clap::Parser;
 use dialogporten::clock::Clock;
-use dialogporten::config::CommandLine;
+use dialogporten::config::{CommandLine, ServeSettings};
 use dialogporten::sandbox::keys::SandboxKeys;
 use dialogporten::sandbox::token_generator::{Minted, TokenKind, TokenRequest};
 use dialogporten::server::Server;
 use dialogporten::store::Store;
 use dialogporten::timestamp::Timestamp;
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
@@ -47,6 +47,16 @@ async fn shared_database() -> &'static Database {
     DATABASE.get_or_init(async || cluster().await.new_database().await).await
 }
 
+/// The settings of a sandbox with this catalogue, and these arguments more.
+fn sandbox_settings(catalogue: Option<&Path>, more: &[&str]) -> ServeSettings {
+    let arguments = ["dialogporten", "--sandbox", "--listen", "127.0.0.1:0"];
+    let mut settings = CommandLine::parse_from(arguments.iter().chain(more)).serve;
+    // Whatever the environment says about another service.
+    settings.public_url = None;
+    settings.sandbox.catalogue = catalogue.map(Path::to_owned);
+    settings
+}
+
 impl Service {
     /// The service that all tests share which need none of their own.
     pub async fn shared() -> &'static Service {
@@ -57,6 +67,12 @@ impl Service {
     /// One more service on the shared database.
     pub async fn another() -> Self {
         Self::start(shared_database().await.clone(), Clock::system()).await
+    }
+
+    /// One more service on the shared database, with these settings.
+    pub async fn with_settings(settings: &[&str]) -> Self {
+        Self::start_with(sandbox_settings(None, settings), shared_database().await.clone(), Clock::system())
+            .await
     }
 
     /// A service on the shared database whose clock stands until it is moved.
@@ -83,26 +99,22 @@ impl Service {
 
     /// One more service on a database, in a country of its own.
     pub async fn in_country(database: &Database, catalogue: &Path) -> Self {
-        Self::start_in(database.clone(), Clock::system(), Some(catalogue.to_owned())).await
+        Self::start_with(sandbox_settings(Some(catalogue), &[]), database.clone(), Clock::system()).await
     }
 
     /// A sandbox with a database of its own, a clock that stands until it is moved, and this catalogue.
     pub async fn with_catalogue(catalogue: &Path, moment: &str) -> Self {
         let moment = Timestamp::parse(moment).expect("a timestamp");
         let database = cluster().await.new_database().await;
-        Self::start_in(database, Clock::fixed(moment), Some(catalogue.to_owned())).await
+        Self::start_with(sandbox_settings(Some(catalogue), &[]), database, Clock::fixed(moment)).await
     }
 
     async fn start(database: Database, clock: Clock) -> Self {
-        Self::start_in(database, clock, None).await
+        Self::start_with(sandbox_settings(None, &[]), database, clock).await
     }
 
-    async fn start_in(database: Database, clock: Clock, catalogue: Option<PathBuf>) -> Self {
-        let mut settings =
-            CommandLine::parse_from(["dialogporten", "--sandbox", "--listen", "127.0.0.1:0"]).serve;
-        // Whatever the environment says about another service.
-        settings.public_url = None;
-        settings.sandbox.catalogue = catalogue;
+    /// A service with these settings, whatever they say about a database.
+    pub async fn start_with(settings: ServeSettings, database: Database, clock: Clock) -> Self {
         let keys = Arc::clone(&cluster().await.keys);
         let its_clock = clock.clone();
         let its_database = database.clone();
