@@ -191,22 +191,22 @@ mod tests {
     use super::*;
     use crate::dialog::model::Localization;
 
-    fn value(media_type: &str, texts: &[(&str, &str)]) -> Option<ContentValue> {
+    fn value(media_type: &str, texts: &[(&str, &str)]) -> ContentValue {
         let value = texts
             .iter()
             .map(|(code, text)| Localization { language_code: (*code).into(), value: (*text).into() })
             .collect();
-        Some(ContentValue { value, media_type: media_type.into() })
+        ContentValue { value, media_type: media_type.into() }
     }
 
     #[test]
     fn texts_of_one_kind_are_put_together() {
         let documents = Documents {
             content: Content {
-                title: value(PLAIN_TEXT, &[("en", "tax"), ("nb", "skatt"), ("nn", "skatten")]),
-                summary: value(PLAIN_TEXT, &[("nb", "hemmelig")]),
-                non_sensitive_summary: value(PLAIN_TEXT, &[("nb", "ufarlig")]),
-                additional_info: value("text/markdown", &[("nb", "# nei")]),
+                title: Some(value(PLAIN_TEXT, &[("en", "tax"), ("nb", "skatt"), ("nn", "skatten")])),
+                summary: Some(value(PLAIN_TEXT, &[("nb", "hemmelig")])),
+                non_sensitive_summary: Some(value(PLAIN_TEXT, &[("nb", "ufarlig")])),
+                additional_info: Some(value("text/markdown", &[("nb", "# nei")])),
                 ..Content::default()
             },
             search_tags: vec!["one".into(), "two".into()],

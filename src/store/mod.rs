@@ -3,11 +3,15 @@
 mod children;
 mod connections;
 mod dialogs;
+mod end_user_context;
 mod labels;
+mod referred;
 mod repetition;
 mod rows;
 mod search;
+mod seeding;
 mod seen;
+mod usage;
 mod words;
 
 use std::sync::Arc;
@@ -15,20 +19,24 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
-pub use children::Children;
+pub use children::{Children, LabelLogEntry};
 use connections::{Connections, PATIENCE};
 pub use dialogs::{DialogDetail, Loaded, References};
+pub use end_user_context::{EndUserContext, LabelFilter};
 pub use labels::Labelled;
+pub use referred::Referred;
 pub(crate) use repetition::KEY_IN_USE;
 pub use rows::key_of;
-pub use search::{ListedDialog, Listing, SearchEffort};
+pub use search::{Effort, ListedDialog, Listing};
+pub use seeding::{Batch, Relabelled, SeededDialog, Seeding};
 pub use seen::{SeenEntry, Viewing};
 
 /// The database.
 #[derive(Clone)]
 pub struct Store {
     connections: Arc<Connections>,
-    effort: SearchEffort,
+    /// How much a page of a search may cost.
+    effort: Effort,
 }
 
 /// How long a statement may take.
@@ -94,6 +102,13 @@ impl Store {
             ("timezone", "UTC"),
             // What PostgreSQL says of words that it leaves out of a query.
             ("client_min_messages", "warning"),
+            // No statement reads a whole table where there is an index, or sorts what an index has in
+            // order, whatever the planner knows or guesses of the parties and services of a request.
+            ("enable_seqscan", "off"),
+            ("enable_sort", "off"),
+            ("jit", "off"),
+            // Searches look up tens of thousands of pairs of party and service in a hash table.
+            ("work_mem", "16MB"),
             ("statement_timeout", STATEMENT_TIMEOUT),
             ("idle_in_transaction_session_timeout", "60s"),
         ]);
@@ -113,12 +128,12 @@ impl Store {
                 })
             })
             .connect_lazy_with(options);
-        Self { connections: Arc::new(Connections::of(pool, connections)), effort: SearchEffort::default() }
+        Self { connections: Arc::new(Connections::of(pool, connections)), effort: Effort::USUAL }
     }
 
-    /// The same database, searched with another effort.
+    /// Searches with another effort, as tests do that want to see where it ends.
     #[must_use]
-    pub fn with_search_effort(self, effort: SearchEffort) -> Self {
+    pub fn with_effort(self, effort: Effort) -> Self {
         Self { effort, ..self }
     }
 

@@ -4,7 +4,7 @@
 use sqlx::Row;
 use sqlx::types::Json;
 
-use super::conditions::{Search, Sql, push_after, push_any_of, push_columns, push_label, push_order};
+use super::conditions::{Search, Sql, fill, push_after, push_any_of, push_columns, push_label, push_order};
 use super::{Store, push_content};
 use crate::access::StreamsBy;
 use crate::search::text::{Term, TextQuery};
@@ -24,73 +24,89 @@ pub(super) enum Source<'a> {
 /// The statement for a page. Its rows tell in `too_many` whether there were more than `most` candidates;
 /// then they are not the page.
 pub(super) fn statement(search: &Search<'_>, page: &Page, source: &Source<'_>, most: i64) -> Sql {
-    let mut sql = Sql::new("with ");
-    search.push_streams(&mut sql);
-    sql.push(", ");
-    let singles = search.push_singles(&mut sql);
-    let is_lookup = !matches!(source, Source::Scope);
-    if is_lookup {
-        sql.push("entries as materialized (");
-        match source {
-            Source::Words(terms, query) => {
-                sql.push("select t.dialog_id from dialog_text t where t.lexemes @@ ");
-                push_any_of(&mut sql, terms, query);
-            }
-            Source::Label(pattern) => {
-                sql.push("select l.dialog_id from service_owner_label l where ");
-                push_label(&mut sql, pattern);
-            }
-            Source::Scope => {}
-        }
-        sql.push(" limit ").push(most.saturating_add(1)).push("), ");
-        sql.push("candidates as materialized (select distinct dialog_id as id from entries), ");
-    }
     // The words of a candidate are known where there is nothing but words to be found.
     let with_text = match source {
         Source::Words(_, query) => query.plain_terms().is_none() || !search.scope.restricted().is_empty(),
         Source::Label(_) | Source::Scope => true,
     };
-    let conditions = |sql: &mut Sql| {
-        search.push_bounds(sql);
-        search.push_filters(sql, with_text);
-        if let Some(cursor) = &page.after {
-            push_after(sql, cursor, &page.order);
-        }
+    let push = |sql: &mut Sql, template: &str| {
+        fill(sql, template, |part, sql| match part {
+            "entries" => push_entries(sql, source),
+            "dialogs" => drop(sql.push(match source {
+                Source::Scope => "dialog d",
+                _ => "candidates c cross join lateral (select * from dialog d where d.id = c.id limit 1) d",
+            })),
+            "stream" => match search.scope.by() {
+                StreamsBy::Org => drop(sql.push("true")),
+                StreamsBy::Party | StreamsBy::Resource => search.push_in_stream(sql, "s.key"),
+            },
+            "set" => search.push_in_set(sql),
+            "conditions" => {
+                search.push_bounds(sql);
+                search.push_filters(sql, with_text);
+                if let Some(cursor) = &page.after {
+                    push_after(sql, cursor, &page.order);
+                }
+            }
+            "columns" => push_columns(sql, &page.order),
+            "order" => push_order(sql, "d", &page.order),
+            part => drop(sql.push(match part {
+                "rows" => i64::from(page.limit) + 1,
+                _ => most.saturating_add(i64::from(part == "too many")),
+            })),
+        });
     };
-    let from = if is_lookup {
-        "candidates c cross join lateral (select * from dialog d where d.id = c.id limit 1) d"
-    } else {
-        "dialog d"
-    };
-    sql.push("page as materialized (select distinct on (");
-    push_columns(&mut sql, &page.order);
-    sql.push(") d.* from (select d.* from ").push(from).push(" join streams s on ");
-    match search.scope.by() {
-        StreamsBy::Org => sql.push("true"),
-        StreamsBy::Party | StreamsBy::Resource => {
-            search.push_in_stream(&mut sql, "s.key");
-            &mut sql
-        }
-    };
-    sql.push(" and (s.resources is null or d.resource_key = any(s.resources)) where true");
-    conditions(&mut sql);
-    if singles {
-        sql.push(" union all select d.* from ").push(from);
-        sql.push(" join singles s on s.id = d.id and s.party_key = d.party_key and s.resource_key = d.resource_key where true");
-        conditions(&mut sql);
-    }
-    sql.push(") d");
-    push_order(&mut sql, "d", &page.order);
-    sql.push(" limit ").push(i64::from(page.limit) + 1).push(") ");
-    push_content(&mut sql, search.for_owner);
+    let mut sql = Sql::new("with ");
+    search.push_streams(&mut sql);
+    let singles = search.push_singles(&mut sql);
+    let is_lookup = !matches!(source, Source::Scope);
     if is_lookup {
-        sql.push(", (select count(*) from entries) > ").push(most).push(" as too_many");
-    } else {
-        sql.push(", false as too_many");
+        push(&mut sql, CANDIDATES);
     }
-    sql.push(" from (select 1) one left join page d on true left join lateral (select * from dialog_document doc where doc.dialog_id = d.id limit 1) doc on true");
-    push_order(&mut sql, "d", &page.order);
+    push(
+        &mut sql,
+        "page as materialized (select distinct on ({columns}) d.* from (
+        select d.* from {dialogs} join (streams s join sets r on r.number = s.number) on {stream} and {set}
+        where true {conditions}",
+    );
+    if singles {
+        push(
+            &mut sql,
+            " union all select d.* from {dialogs} join singles s
+            on s.id = d.id and s.party_key = d.party_key and s.resource_key = d.resource_key
+            where true {conditions}",
+        );
+    }
+    push(&mut sql, ") d {order} limit {rows}) ");
+    push_content(&mut sql, search.for_owner);
+    push(
+        &mut sql,
+        if is_lookup {
+            ", (select count(*) from entries) > {most} as too_many"
+        } else {
+            ", false as too_many"
+        },
+    );
+    push(&mut sql, " from (select 1) one left join page d on true
+        left join lateral (select * from dialog_document doc where doc.dialog_id = d.id limit 1) doc on true {order}");
     sql
+}
+
+const CANDIDATES: &str = "entries as materialized ({entries} limit {too many}),
+    candidates as materialized (select distinct dialog_id as id from entries), ";
+
+fn push_entries(sql: &mut Sql, source: &Source<'_>) {
+    match source {
+        Source::Words(terms, query) => {
+            sql.push("select t.dialog_id from dialog_text t where t.lexemes @@ ");
+            push_any_of(sql, terms, query);
+        }
+        Source::Label(pattern) => {
+            sql.push("select l.dialog_id from service_owner_label l where ");
+            push_label(sql, pattern);
+        }
+        Source::Scope => {}
+    }
 }
 
 /// What PostgreSQL estimates for words.

@@ -2,14 +2,14 @@
 
 use clap::Parser;
 use dialogporten::clock::Clock;
-use dialogporten::config::CommandLine;
+use dialogporten::config::{CommandLine, ServeSettings};
 use dialogporten::sandbox::keys::SandboxKeys;
 use dialogporten::sandbox::token_generator::{Minted, TokenKind, TokenRequest};
 use dialogporten::server::Server;
-use dialogporten::store::{SearchEffort, Store};
+use dialogporten::store::{Effort, Store};
 use dialogporten::timestamp::Timestamp;
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
@@ -47,6 +47,16 @@ async fn shared_database() -> &'static Database {
     DATABASE.get_or_init(async || cluster().await.new_database().await).await
 }
 
+/// The settings of a sandbox with this catalogue, and these arguments more.
+fn sandbox_settings(catalogue: Option<&Path>, more: &[&str]) -> ServeSettings {
+    let arguments = ["dialogporten", "--sandbox", "--listen", "127.0.0.1:0"];
+    let mut settings = CommandLine::parse_from(arguments.iter().chain(more)).serve;
+    // Whatever the environment says about another service.
+    settings.public_url = None;
+    settings.sandbox.catalogue = catalogue.map(Path::to_owned);
+    settings
+}
+
 impl Service {
     /// The service that all tests share which need none of their own.
     pub async fn shared() -> &'static Service {
@@ -57,6 +67,12 @@ impl Service {
     /// One more service on the shared database.
     pub async fn another() -> Self {
         Self::start(shared_database().await.clone(), Clock::system()).await
+    }
+
+    /// One more service on the shared database, with these settings.
+    pub async fn with_settings(settings: &[&str]) -> Self {
+        Self::start_with(sandbox_settings(None, settings), shared_database().await.clone(), Clock::system())
+            .await
     }
 
     /// A service on the shared database whose clock stands until it is moved.
@@ -81,33 +97,40 @@ impl Service {
         Self::start(database.clone(), Clock::system()).await
     }
 
+    /// One more service on a database, in a country of its own.
+    pub async fn in_country(database: &Database, catalogue: &Path) -> Self {
+        Self::start_with(sandbox_settings(Some(catalogue), &[]), database.clone(), Clock::system()).await
+    }
+
+    /// A sandbox with a database of its own, a clock that stands until it is moved, and this catalogue.
+    pub async fn with_catalogue(catalogue: &Path, moment: &str) -> Self {
+        let moment = Timestamp::parse(moment).expect("a timestamp");
+        let database = cluster().await.new_database().await;
+        Self::start_with(sandbox_settings(Some(catalogue), &[]), database, Clock::fixed(moment)).await
+    }
+
     /// One more service on the database and with the clock of this one, with rights from a catalogue
-    /// and with its own way of searching.
-    pub async fn beside(&self, catalogue: &Path, effort: SearchEffort) -> Self {
-        let catalogue = Some(catalogue.to_owned());
-        Self::start_with(self.database.clone(), self.clock.clone(), catalogue, effort).await
+    /// and with its own effort in searches.
+    pub async fn beside(&self, catalogue: &Path, effort: Effort) -> Self {
+        let (database, clock) = (self.database.clone(), self.clock.clone());
+        Self::start_as(sandbox_settings(Some(catalogue), &[]), database, clock, effort).await
     }
 
     async fn start(database: Database, clock: Clock) -> Self {
-        Self::start_with(database, clock, None, SearchEffort::default()).await
+        Self::start_with(sandbox_settings(None, &[]), database, clock).await
     }
 
-    async fn start_with(
-        database: Database,
-        clock: Clock,
-        catalogue: Option<PathBuf>,
-        effort: SearchEffort,
-    ) -> Self {
-        let mut settings =
-            CommandLine::parse_from(["dialogporten", "--sandbox", "--listen", "127.0.0.1:0"]).serve;
-        // Whatever the environment says about another service.
-        settings.public_url = None;
-        settings.sandbox.catalogue = catalogue;
+    /// A service with these settings, whatever they say about a database.
+    pub async fn start_with(settings: ServeSettings, database: Database, clock: Clock) -> Self {
+        Self::start_as(settings, database, clock, Effort::USUAL).await
+    }
+
+    async fn start_as(settings: ServeSettings, database: Database, clock: Clock, effort: Effort) -> Self {
         let keys = Arc::clone(&cluster().await.keys);
         let its_clock = clock.clone();
         let its_database = database.clone();
         in_background(async move {
-            let store = its_database.store().with_search_effort(effort);
+            let store = its_database.store().with_effort(effort);
             let server =
                 Server::start(&settings, store.clone(), its_clock).await.expect("the service starts");
             let url = server.public_url.clone();

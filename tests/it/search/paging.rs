@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use dialogporten::store::SearchEffort;
+use dialogporten::store::Effort;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -30,15 +30,8 @@ async fn what_stays_is_seen_once_whatever_else_is_written() {
     let service = Service::alone().await;
     let catalogue = temporary_directory();
     std::fs::write(&catalogue, include_str!("../../../src/sandbox/catalogue.toml")).unwrap();
-    let short = SearchEffort {
-        few_streams: 0,
-        first_looks: 1,
-        shortest_look: 1,
-        longest_look: 4,
-        round: 8,
-        budget: 20,
-        candidates: 0,
-    };
+    let short =
+        Effort { few: 0, first_looks: 1, look: (1, 4), round: 8, rounds: 3, candidates: 0, ..Effort::USUAL };
     let hasty = service.beside(&catalogue, short).await;
     std::fs::remove_file(&catalogue).unwrap();
     let owner = service.owner();
@@ -96,21 +89,14 @@ async fn a_search_that_finds_little_in_much_goes_on_where_it_has_stopped() {
     let service = Service::alone().await;
     let catalogue = temporary_directory();
     std::fs::write(&catalogue, include_str!("../../../src/sandbox/catalogue.toml")).unwrap();
-    let effort = SearchEffort {
-        first_looks: 5,
-        shortest_look: 5,
-        longest_look: 5,
-        round: 10,
-        budget: 10,
-        candidates: 0,
-        ..SearchEffort::default()
-    };
+    let effort =
+        Effort { first_looks: 5, look: (5, 5), round: 20, rounds: 1, candidates: 0, ..Effort::USUAL };
     let hasty = service.beside(&catalogue, effort).await;
     std::fs::remove_file(&catalogue).unwrap();
     let owner = service.owner();
     let mut expected = Vec::new();
-    for index in 0..70 {
-        let is_rare = index % 25 == 3;
+    for index in 0..80 {
+        let is_rare = index < 60 && index % 25 == 3;
         let dialog = dialog().with("/extendedStatus", if is_rare { "rare" } else { "common" });
         let id = owner.created(&dialog).await;
         expected.extend(is_rare.then_some(id));

@@ -43,7 +43,7 @@ fn labelled(own: &Own, labels: &[&str]) -> Value {
 async fn an_item_has_what_its_service_owner_may_see() {
     let service = Service::shared().await;
     let (owner, person) = (service.owner(), service.person());
-    let sent = full_dialog(service).with("/visibleFrom", service.in_seconds(3_600));
+    let sent = full_dialog(service);
     let id = owner.created(&sent.with("/content/nonSensitiveSummary", texts("Kort"))).await;
     service.database.execute("update dialog set visible_from = '2020-01-01' where id = $1", id).await;
     person.opened(id).await;
