@@ -105,8 +105,6 @@ async fn queries_mean_what_they_say() {
         titled(a).with("/searchTags", json!([{ "value": b }])).with("/transmissions", json!([letter(c)]));
     let apart = owner.created(&apart).await;
     let alone = owner.created(&titled(&format!("{} og {rest}", a.to_uppercase()))).await;
-    let mut all = vec![both, turned, apart, alone];
-    all.sort_unstable();
     for (query, expected) in [
         ("A", vec![both, turned, apart, alone]),
         ("A B", vec![both, turned, apart, alone]),
@@ -141,25 +139,23 @@ async fn queries_mean_what_they_say() {
         ("<B>", vec![both, turned, apart]),
         ("'A'", vec![both, turned, apart, alone]),
     ] {
-        let written: String = query
-            .split_inclusive(|c: char| !c.is_ascii_alphabetic())
-            .map(|part| {
-                let (word, end) = match part.char_indices().next_back() {
-                    Some((at, c)) if !c.is_ascii_alphabetic() => part.split_at(at),
-                    _ => (part, ""),
-                };
-                let word = match word {
-                    "A" => a.as_str(),
-                    "B" => b,
-                    "C" => c,
-                    "R" => rest,
-                    "P" => &a[..20],
-                    "S" => &a[1..20],
-                    other => other,
-                };
-                format!("{word}{end}")
-            })
-            .collect();
+        let mut written = String::new();
+        for part in query.split_inclusive(|c: char| !c.is_ascii_alphabetic()) {
+            let (word, end) = match part.char_indices().next_back() {
+                Some((at, c)) if !c.is_ascii_alphabetic() => part.split_at(at),
+                _ => (part, ""),
+            };
+            written.push_str(match word {
+                "A" => a.as_str(),
+                "B" => b,
+                "C" => c,
+                "R" => rest,
+                "P" => &a[..20],
+                "S" => &a[1..20],
+                other => other,
+            });
+            written.push_str(end);
+        }
         let mut expected = expected;
         expected.sort_unstable();
         assert_eq!(found(&person, &written).await, expected, "{query}");
@@ -216,75 +212,76 @@ async fn other_forms_of_a_word_are_found_by_the_rules_of_its_language() {
     }
 }
 
+/// What queries are made of.
+const PIECES: &[&str] = &[
+    "skatt",
+    "'",
+    "\"",
+    "\\",
+    "(",
+    ")",
+    ":",
+    ":*",
+    "&",
+    "|",
+    "!",
+    "<",
+    ">",
+    "<->",
+    "<2>",
+    "-",
+    "--",
+    "*",
+    "**",
+    " ",
+    "  ",
+    "\t",
+    "\n",
+    "\0",
+    "😀",
+    "æøå",
+    "AND",
+    "OR",
+    "and not",
+    "%",
+    "_",
+    "$1",
+    "$$",
+    ";",
+    ",",
+    ".",
+    "/",
+    "http://example.com/a?b=c",
+    "a@b.no",
+    "10.5",
+    "-7",
+    "1e5",
+    "x²",
+    "½",
+    "\u{301}",
+    "\u{202e}",
+    "\u{feff}",
+    "ﬁ",
+    "İ",
+    "ß",
+    "{}",
+    "[1]",
+    "null",
+    "e-post",
+    "og",
+    "the",
+    "\u{1f}",
+    "\u{10ffff}",
+    "&amp;",
+    "<b>",
+];
+
 #[tokio::test]
 async fn no_query_is_a_failure_of_the_service() {
     let service = Service::shared().await;
     let person = service.person();
     let process = format!("urn:test:{}", service.unique());
-    let id =
-        service.owner().created(&titled("skatt\\avgift 'moms' a:b").with("/process", process.as_str())).await;
-    let pieces = [
-        "skatt",
-        "'",
-        "\"",
-        "\\",
-        "(",
-        ")",
-        ":",
-        ":*",
-        "&",
-        "|",
-        "!",
-        "<",
-        ">",
-        "<->",
-        "<2>",
-        "-",
-        "--",
-        "*",
-        "**",
-        " ",
-        "  ",
-        "\t",
-        "\n",
-        "\0",
-        "😀",
-        "æøå",
-        "AND",
-        "OR",
-        "and not",
-        "%",
-        "_",
-        "$1",
-        "$$",
-        ";",
-        ",",
-        ".",
-        "/",
-        "http://example.com/a?b=c",
-        "a@b.no",
-        "10.5",
-        "-7",
-        "1e5",
-        "x²",
-        "½",
-        "\u{301}",
-        "\u{202e}",
-        "\u{feff}",
-        "ﬁ",
-        "İ",
-        "ß",
-        "{}",
-        "[1]",
-        "null",
-        "e-post",
-        "og",
-        "the",
-        "\u{1f}",
-        "\u{10ffff}",
-        "&amp;",
-        "<b>",
-    ];
+    service.owner().created(&titled("skatt\\avgift 'moms' a:b").with("/process", process.as_str())).await;
     let mut seed = service.id().as_u128();
     let mut below = |end: usize| {
         seed = seed
@@ -311,7 +308,7 @@ async fn no_query_is_a_failure_of_the_service() {
         "\"skatt\\".into(),
     ];
     for _ in 0..120 {
-        queries.push((0..=below(9)).map(|_| pieces[below(pieces.len())]).collect());
+        queries.push((0..=below(9)).map(|_| PIECES[below(PIECES.len())]).collect());
     }
     for query in &queries {
         for language in ["", "en", "ja"] {
@@ -334,6 +331,15 @@ async fn no_query_is_a_failure_of_the_service() {
             break;
         }
     }
+}
+
+#[tokio::test]
+async fn signs_around_words_do_not_matter() {
+    let service = Service::shared().await;
+    let person = service.person();
+    let process = format!("urn:test:{}", service.unique());
+    let id =
+        service.owner().created(&titled("skatt\\avgift 'moms' a:b").with("/process", process.as_str())).await;
     for query in
         ["avgift", "moms", "'moms'", "skatt\\avgift", "(skatt)", "skatt:", "!skatt", "skatt|", "<skatt>"]
     {

@@ -21,7 +21,7 @@ async fn pages(client: &Client, query: &[(&str, &str)]) -> Vec<Uuid> {
         if list["hasNextPage"] == false {
             return found;
         }
-        token = list["continuationToken"].as_str().expect("a token").to_owned();
+        list["continuationToken"].as_str().expect("a token").clone_into(&mut token);
     }
 }
 

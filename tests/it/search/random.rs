@@ -248,10 +248,9 @@ fn random_dialog(service: &Service, random: &mut Random) -> Value {
     labels.sort_unstable();
     labels.dedup();
     // What expires must not do so before it is due or visible.
-    if dialog["visibleFrom"].is_string() || dialog["dueAt"].is_string() {
-        if dialog["expiresAt"] == service.in_seconds(500) {
-            dialog = dialog.without("/expiresAt");
-        }
+    let comes_first = dialog["visibleFrom"].is_string() || dialog["dueAt"].is_string();
+    if comes_first && dialog["expiresAt"] == service.in_seconds(500) {
+        dialog = dialog.without("/expiresAt");
     }
     let labels: Value = labels.iter().map(|label| json!({ "value": label })).collect();
     dialog.with("/serviceOwnerContext/serviceOwnerLabels", labels)
