@@ -30,6 +30,9 @@ pub enum Command {
     Token(TokenSettings),
     /// Fill the database with made-up dialogs, as skewed as real ones are.
     Seed(SeedSettings),
+    /// Make anew what searches for words look up, of all dialogs, while the service goes on: after an
+    /// update that says so.
+    Reindex(DatabaseSettings),
     /// Ask the service on this machine whether it is ready: ends with 0 when it is, with 1 when not.
     Health(HealthSettings),
     /// Write the OpenAPI documents to a directory.

@@ -6,6 +6,7 @@ mod dialogs;
 mod end_user_context;
 mod labels;
 mod referred;
+mod reindex;
 mod repetition;
 mod rows;
 mod search;

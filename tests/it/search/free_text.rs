@@ -516,3 +516,41 @@ async fn only_plain_text_is_searched() {
         assert_eq!(found(&person, &word).await, NONE);
     }
 }
+
+#[tokio::test]
+async fn words_that_are_missing_are_made_anew() {
+    let service = Service::alone().await;
+    let (owner, person) = (service.owner(), service.person());
+    let mut expected = Vec::new();
+    for number in 0..7 {
+        let information = json!({
+            "type": "Information",
+            "performedBy": { "actorType": "ServiceOwner" },
+            "description": texts("sjelden hendelse")["value"],
+        });
+        let sent = titled(&format!("Brev nummer{number}"))
+            .with("/transmissions", json!([letter("Vedlagt skjema")]))
+            .with("/activities", json!([information]));
+        expected.push(owner.created(&sent).await);
+    }
+    expected.sort_unstable();
+    let all = "select lexemes::text from dialog_text where dialog_id = $1 order by source_id, chunk";
+    let before: Vec<String> = service.database.column(all, expected[3]).await;
+    for id in &expected {
+        service.database.execute("delete from dialog_text where dialog_id = $1", *id).await;
+    }
+    let found_nothing = found(&person, "brev").await;
+    let store = service.database.store();
+    let (mut last, mut count) = (Uuid::nil(), 0);
+    while let Some((id, some)) = store.reindex(last, 3).await.expect("words can be made anew") {
+        last = id;
+        count += some;
+    }
+    store.close().await;
+    assert_eq!(count, 7);
+    assert_eq!(found_nothing, NONE);
+    for word in ["brev", "skjemaer", "hendelsen"] {
+        assert_eq!(found(&person, word).await, expected, "{word}");
+    }
+    assert_eq!(service.database.column::<String>(all, expected[3]).await, before);
+}
