@@ -4,8 +4,10 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use futures_util::{StreamExt, stream};
 
 use super::caller::Caller;
+use super::explanation::Explanation;
 use super::reach::{DialogScope, SearchScope};
 use super::scope;
 use crate::altinn::{
@@ -14,12 +16,16 @@ use crate::altinn::{
 use crate::dialog::model::{Dialog, RESOURCE_URN_PREFIX, Transmission};
 use crate::dialog::party::PartyUrn;
 use crate::dialog::validate::Writer;
+use crate::store::Registry;
 
 /// Authentication level that a resource demands whose policy says nothing.
 const DEFAULT_LEVEL: u8 = 3;
 
 /// How the storage of apps labels the dialog of an instance.
 const STORAGE_PREFIX: &str = "urn:altinn:integration:storage:";
+
+/// How many names are looked up at a time for one request.
+const NAMES_AT_A_TIME: usize = 8;
 
 /// The attribute of a resource as a whole.
 const MAIN: &str = "main";
@@ -31,9 +37,9 @@ pub struct Access {
 }
 
 /// The resource registry's answers, indexed.
-#[expect(clippy::struct_field_names, reason = "each field says by what")]
 #[derive(Default)]
 struct Resources {
+    version: i64,
     by_id: HashMap<String, ServiceResource>,
     by_owner: HashMap<String, Vec<String>>,
     /// Resources by `urn:altinn:rolecode:…` or `urn:altinn:accesspackage:…`.
@@ -41,31 +47,35 @@ struct Resources {
 }
 
 impl Access {
-    /// Asks the platform for its resources and keeps them.
-    ///
-    /// # Errors
-    /// When the platform does not answer.
-    pub async fn load(platform: Platform) -> Result<Self, PlatformFailure> {
-        let access = Self { platform, resources: ArcSwap::default() };
-        access.refresh().await?;
-        Ok(access)
+    /// Asks this platform. Knows no resources yet.
+    #[must_use]
+    pub fn new(platform: Platform) -> Self {
+        Self { platform, resources: ArcSwap::default() }
     }
 
-    /// Asks the platform for its resources again.
-    ///
-    /// # Errors
-    /// When the platform does not answer; what was known stays.
-    pub async fn refresh(&self) -> Result<(), PlatformFailure> {
-        let mut resources = Resources::default();
-        for resource in self.platform.resources.resources().await? {
+    /// From now on these resources are known, and no others.
+    pub fn learn(&self, registry: Registry) {
+        let mut resources = Resources { version: registry.version, ..Resources::default() };
+        for resource in registry.resources {
             resources.by_owner.entry(resource.owner_number.clone()).or_default().push(resource.id.clone());
             resources.by_id.insert(resource.id.clone(), resource);
         }
-        for (subject, resource) in self.platform.resources.subject_resources().await? {
+        for (subject, resource) in registry.subject_resources {
             resources.by_subject.entry(subject).or_default().push(resource);
         }
         self.resources.store(Arc::new(resources));
-        Ok(())
+    }
+
+    /// The version of what is known.
+    #[must_use]
+    pub fn registry_version(&self) -> i64 {
+        self.resources.load().version
+    }
+
+    /// Whom it asks.
+    #[must_use]
+    pub fn platform(&self) -> &Platform {
+        &self.platform
     }
 
     /// The resource with this lower-case id.
@@ -133,13 +143,18 @@ impl Access {
         &self,
         ids: BTreeSet<&str>,
     ) -> Result<HashMap<String, Option<String>>, PlatformFailure> {
-        let mut names = HashMap::with_capacity(ids.len());
-        for id in ids {
+        let look_up = async |id: &str| {
             let name = match PartyUrn::parse(id) {
                 Some(party) => self.platform.names.name(&party).await?,
                 None => None,
             };
-            names.insert(id.to_owned(), name);
+            Ok((id.to_owned(), name))
+        };
+        let mut names = HashMap::with_capacity(ids.len());
+        let mut asked = stream::iter(ids.into_iter().map(look_up)).buffer_unordered(NAMES_AT_A_TIME);
+        while let Some(found) = asked.next().await {
+            let (id, name) = found?;
+            names.insert(id, name);
         }
         Ok(names)
     }
@@ -151,7 +166,7 @@ impl Access {
         DialogScope::everything()
     }
 
-    /// What an end user may do with a dialog.
+    /// What an end user may do with a dialog. With logs of level `debug`, why is told there.
     ///
     /// # Errors
     /// When the platform does not answer.
@@ -162,19 +177,99 @@ impl Access {
         transmissions: &[Transmission],
         service_owner_labels: &[String],
     ) -> Result<DialogAuthorization, PlatformFailure> {
+        let authorization = self.decide(caller, dialog, transmissions, service_owner_labels).await?;
+        if tracing::enabled!(tracing::Level::DEBUG) {
+            let asked = questions(dialog, transmissions);
+            match self.explanation(caller, dialog, service_owner_labels, &authorization, asked).await {
+                Ok(explanation) => explanation.log(dialog.id),
+                Err(failure) => tracing::debug!(%failure, "a decision could not be explained"),
+            }
+        }
+        Ok(authorization)
+    }
+
+    /// Why an end user may do with a dialog what [`authorize`](Self::authorize) says.
+    ///
+    /// # Errors
+    /// When the platform does not answer.
+    pub async fn explain(
+        &self,
+        caller: &Caller,
+        dialog: &Dialog,
+        transmissions: &[Transmission],
+        service_owner_labels: &[String],
+    ) -> Result<Explanation, PlatformFailure> {
+        let authorization = self.decide(caller, dialog, transmissions, service_owner_labels).await?;
+        let asked = questions(dialog, transmissions);
+        self.explanation(caller, dialog, service_owner_labels, &authorization, asked).await
+    }
+
+    async fn explanation(
+        &self,
+        caller: &Caller,
+        dialog: &Dialog,
+        service_owner_labels: &[String],
+        authorization: &DialogAuthorization,
+        asked: Vec<ActionAttribute>,
+    ) -> Result<Explanation, PlatformFailure> {
+        let parties = self.parties(caller, std::slice::from_ref(&dialog.party)).await?;
+        let party = parties.iter().find(|party| party.party == dialog.party);
+        let references = instance_references(dialog, service_owner_labels);
+        let resources = self.resources.load();
+        let has_resource = |subject: &String| {
+            resources.by_subject.get(subject).is_some_and(|ids| ids.contains(&dialog.service_resource))
+        };
+        let (permitted, denied) =
+            asked.into_iter().partition(|question| authorization.granted.contains(question));
+        Ok(Explanation {
+            service_resource: dialog.service_resource.clone(),
+            is_resource_known: resources.by_id.contains_key(&dialog.service_resource),
+            user_kind: caller.kind.name(),
+            level: authorization.level,
+            minimum_level: authorization.minimum_level,
+            is_level_sufficient: authorization.is_level_sufficient(),
+            may_open: authorization.may_open(),
+            permitted,
+            denied,
+            represents_party: party.is_some(),
+            roles: party.map(|party| party.roles.clone()).unwrap_or_default(),
+            access_packages: party.map(|party| party.access_packages.clone()).unwrap_or_default(),
+            listed_through: party
+                .map(|party| {
+                    let delegated = party.resources.contains(&dialog.service_resource);
+                    let instance = party
+                        .instances
+                        .iter()
+                        .any(|i| i.resource == dialog.service_resource && references.contains(&i.reference));
+                    subjects(party)
+                        .filter(has_resource)
+                        .chain(delegated.then(|| "delegation of the resource".to_owned()))
+                        .chain(instance.then(|| "delegation of the instance".to_owned()))
+                        .collect()
+                })
+                .unwrap_or_default(),
+        })
+    }
+
+    async fn decide(
+        &self,
+        caller: &Caller,
+        dialog: &Dialog,
+        transmissions: &[Transmission],
+        service_owner_labels: &[String],
+    ) -> Result<DialogAuthorization, PlatformFailure> {
         let questions = questions(dialog, transmissions);
         let subject = DecisionSubject {
             user: caller.user.clone(),
+            platform_ids: caller.platform_ids.clone(),
             party: dialog.party.clone(),
             resource: dialog.service_resource.clone(),
             instance: instance_reference(dialog, service_owner_labels),
         };
         let answers = self.platform.decisions.decide(&subject, &questions).await?;
         if answers.len() != questions.len() {
-            return Err(PlatformFailure {
-                service: "authorization",
-                reason: format!("{} answers to {} questions", answers.len(), questions.len()),
-            });
+            let reason = format!("{} answers to {} questions", answers.len(), questions.len());
+            return Err(PlatformFailure::unusable("the policy decision point", reason));
         }
         let granted: BTreeSet<ActionAttribute> =
             questions.into_iter().zip(answers).filter(|(_, permit)| *permit).map(|(q, _)| q).collect();
@@ -279,15 +374,19 @@ impl Access {
 
 /// Resources whose dialogs may be listed for a party: by roles, access packages, and directly.
 fn listed_resources<'a>(registry: &'a Resources, party: &'a AuthorizedParty) -> HashSet<&'a str> {
-    let roles = party.roles.iter().map(|role| format!("urn:altinn:rolecode:{role}"));
-    let packages = party.access_packages.iter().map(|package| format!("urn:altinn:accesspackage:{package}"));
-    roles
-        .chain(packages)
+    subjects(party)
         .filter_map(|subject| registry.by_subject.get(&subject))
         .flatten()
         .chain(&party.resources)
         .map(String::as_str)
         .collect()
+}
+
+/// URNs of the roles and access packages that the user has for a party.
+fn subjects(party: &AuthorizedParty) -> impl Iterator<Item = String> {
+    let roles = party.roles.iter().map(|role| format!("urn:altinn:rolecode:{role}"));
+    let packages = party.access_packages.iter().map(|package| format!("urn:altinn:accesspackage:{package}"));
+    roles.chain(packages)
 }
 
 /// What has to be asked to show a dialog: every action, every transmission that has an attribute,

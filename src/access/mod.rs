@@ -8,6 +8,7 @@ mod authorization;
 pub mod caller;
 pub mod claims;
 pub mod dialog_token;
+mod explanation;
 pub(crate) mod jws;
 pub mod policy;
 mod reach;
@@ -15,4 +16,5 @@ pub mod scope;
 pub mod token;
 
 pub use authorization::{Access, DialogAuthorization, instance_reference};
+pub use explanation::Explanation;
 pub use reach::{DialogScope, SearchScope};

@@ -2,10 +2,13 @@
 
 mod children;
 mod create_dialog;
+mod explain;
 mod get_dialog;
+mod issuers;
 mod labels;
 mod languages;
 mod pseudonyms;
+mod registry;
 mod repetition;
 mod search_dialogs;
 mod turns;
@@ -20,6 +23,7 @@ use crate::dialog::refusal::Refusal;
 use crate::store::{Store, StoreFailure};
 
 pub use create_dialog::Created;
+pub use issuers::IssuerKeeper;
 pub use labels::LabelCommand;
 pub use languages::Languages;
 pub use pseudonyms::Pseudonyms;

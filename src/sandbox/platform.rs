@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::catalogue::{Catalogue, MAIN, Target};
+use super::catalogue::{Catalogue, LiveCatalogue, MAIN, Target};
 use crate::altinn::{
-    AccessManagement, ActionAttribute, AuthorizedParty, DecisionSubject, PartyNames, Platform,
-    PlatformFailure, PolicyDecisionPoint, ResourceRegistry, ServiceResource,
+    AccessManagement, ActionAttribute, AuthorizedParty, DecisionSubject, ListedResource, PartyNames,
+    Platform, PlatformFailure, PolicyDecisionPoint, ResourceRegistry, SubjectResource, family_name_first,
+    name_of_its_own,
 };
 use crate::dialog::party::{PartyKind, PartyUrn};
+use crate::timestamp::Timestamp;
 
-/// A platform that knows what `catalogue` says, and never fails.
-pub fn platform(catalogue: Arc<Catalogue>) -> Platform {
+/// A platform that knows what `catalogue` says at the time, and never fails.
+pub fn platform(catalogue: Arc<LiveCatalogue>) -> Platform {
     let sandbox = Arc::new(Sandbox { catalogue });
     Platform {
         resources: sandbox.clone(),
@@ -23,17 +25,25 @@ pub fn platform(catalogue: Arc<Catalogue>) -> Platform {
 }
 
 struct Sandbox {
-    catalogue: Arc<Catalogue>,
+    catalogue: Arc<LiveCatalogue>,
 }
 
 #[async_trait]
 impl ResourceRegistry for Sandbox {
-    async fn resources(&self) -> Result<Vec<ServiceResource>, PlatformFailure> {
-        Ok(self.catalogue.resources())
+    async fn resources(&self) -> Result<Vec<ListedResource>, PlatformFailure> {
+        let resources = self.catalogue.get().resources().into_iter();
+        Ok(resources.map(|resource| ListedResource { resource, has_level: true }).collect())
     }
 
-    async fn subject_resources(&self) -> Result<Vec<(String, String)>, PlatformFailure> {
-        Ok(self.catalogue.subject_resources())
+    async fn minimum_level(&self, resource: &str) -> Result<Option<u8>, PlatformFailure> {
+        Ok(self.catalogue.get().resource(resource).and_then(|resource| resource.service.minimum_level))
+    }
+
+    async fn subject_resources(
+        &self,
+        since: Option<Timestamp>,
+    ) -> Result<Vec<SubjectResource>, PlatformFailure> {
+        Ok(self.catalogue.subject_resources(since))
     }
 }
 
@@ -44,22 +54,18 @@ impl PolicyDecisionPoint for Sandbox {
         about: &DecisionSubject,
         questions: &[ActionAttribute],
     ) -> Result<Vec<bool>, PlatformFailure> {
-        let access = self.catalogue.access(&about.user, &about.party);
-        let decide = |question| access.as_deref().is_some_and(|access| self.permits(about, access, question));
-        Ok(questions.iter().map(decide).collect())
-    }
-}
-
-impl Sandbox {
-    fn permits(&self, about: &DecisionSubject, access: &AuthorizedParty, question: &ActionAttribute) -> bool {
-        let (resource, part) = match Target::of(&question.attribute) {
-            Target::Part(part) => (about.resource.as_str(), part),
-            Target::Resource(other) => (other, MAIN),
+        let catalogue = self.catalogue.get();
+        let access = catalogue.access(&about.user, &about.party);
+        let decide = |question: &ActionAttribute| {
+            let (resource, instance, part) = match Target::of(&question.attribute) {
+                Target::Part(part) => (about.resource.as_str(), about.instance.as_str(), part),
+                Target::Resource(other) => (other, "", MAIN),
+            };
+            access
+                .as_deref()
+                .is_some_and(|access| catalogue.permits(access, resource, instance, &question.action, part))
         };
-        let id = resource.to_lowercase();
-        self.catalogue.resource(&id).is_some_and(|resource| {
-            resource.policy.permits(access, &id, &about.instance, &question.action, part)
-        })
+        Ok(questions.iter().map(decide).collect())
     }
 }
 
@@ -70,12 +76,21 @@ impl AccessManagement for Sandbox {
         user: &PartyUrn,
         filter: &[PartyUrn],
     ) -> Result<Vec<AuthorizedParty>, PlatformFailure> {
-        let all = self.catalogue.represented(user);
-        if filter.is_empty() {
-            return Ok(all.into_owned());
-        }
-        Ok(all.iter().filter_map(|party| filtered(party, filter)).collect())
+        Ok(authorized_parties(&self.catalogue.get(), user, filter))
     }
+}
+
+/// Whom `user` can represent, as far as `filter` names them; all when it is empty.
+pub(super) fn authorized_parties(
+    catalogue: &Catalogue,
+    user: &PartyUrn,
+    filter: &[PartyUrn],
+) -> Vec<AuthorizedParty> {
+    let all = catalogue.represented(user);
+    if filter.is_empty() {
+        return all.into_owned();
+    }
+    all.iter().filter_map(|party| filtered(party, filter)).collect()
 }
 
 /// What `filter` leaves of a party. One that it does not name is still there above a sub-unit that
@@ -100,31 +115,18 @@ fn filtered(party: &AuthorizedParty, filter: &[PartyUrn]) -> Option<AuthorizedPa
 #[async_trait]
 impl PartyNames for Sandbox {
     async fn name(&self, party: &PartyUrn) -> Result<Option<String>, PlatformFailure> {
-        let registered = || self.catalogue.party(party);
+        let registered = self.catalogue.get().registered_name(party);
         Ok(match party.kind() {
-            PartyKind::Person => registered().map(|person| family_name_first(&person.name)),
-            PartyKind::Organization => registered().map(|org| org.name.clone()),
-            PartyKind::SystemUser => self.catalogue.system_user(party).map(|user| user.name.clone()),
-            PartyKind::Email | PartyKind::LegacySelfIdentified => Some(party.id().to_owned()),
-            PartyKind::Feide => {
-                Some(format!("Feide-bruker {}", party.id().chars().take(6).collect::<String>()))
-            }
+            PartyKind::Person => registered.map(|name| family_name_first(&name)),
+            _ => registered.or_else(|| name_of_its_own(party)),
         })
-    }
-}
-
-/// "First Middle Last" as "Last First Middle".
-fn family_name_first(name: &str) -> String {
-    let name = name.trim();
-    match name.rsplit_once(char::is_whitespace) {
-        Some((given, family)) => format!("{family} {}", given.trim_end()),
-        None => name.to_owned(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::altinn::PlatformIds;
 
     const DEFAULT_USER: &str = "urn:altinn:person:identifier-no:08844397713";
     const OTHER_USER: &str = "urn:altinn:person:identifier-no:13838599936";
@@ -155,7 +157,7 @@ mod tests {
     const INSTANCE: &str = "urn:altinn:instance-id:51267836/0b0c6f7e-2f52-4a3a-9d5d-6a1f2f1f3a10";
 
     fn sandbox() -> Platform {
-        platform(Arc::new(Catalogue::builtin().unwrap()))
+        platform(Arc::new(LiveCatalogue::builtin().unwrap()))
     }
 
     fn urn(text: &str) -> PartyUrn {
@@ -172,6 +174,7 @@ mod tests {
     ) -> bool {
         let about = DecisionSubject {
             user: urn(user),
+            platform_ids: PlatformIds::default(),
             party: urn(party),
             resource: resource.into(),
             instance: instance.into(),
@@ -185,7 +188,7 @@ mod tests {
     /// Whether search and labels would see a dialog of `party` about `resource`.
     async fn lists(user: &str, party: &str, resource: &str) -> bool {
         let platform = sandbox();
-        let subject_resources = platform.resources.subject_resources().await.unwrap();
+        let subject_resources = platform.resources.subject_resources(None).await.unwrap();
         let parties = platform.access_management.authorized_parties(&urn(user), &[]).await.unwrap();
         let mut flat = parties.iter().flat_map(|party| std::iter::once(party).chain(&party.sub_parties));
         flat.any(|own| {
@@ -193,9 +196,9 @@ mod tests {
             let packages = own.access_packages.iter().map(|name| format!("urn:altinn:accesspackage:{name}"));
             own.party == urn(party)
                 && (own.resources.iter().any(|id| id == resource)
-                    || roles
-                        .chain(packages)
-                        .any(|subject| subject_resources.contains(&(subject, resource.to_owned()))))
+                    || roles.chain(packages).any(|subject| {
+                        subject_resources.iter().any(|row| row.subject == subject && row.resource == resource)
+                    }))
         })
     }
 
@@ -319,6 +322,7 @@ mod tests {
     async fn answers_keep_the_order_of_the_questions() {
         let about = DecisionSubject {
             user: urn(DEFAULT_USER),
+            platform_ids: PlatformIds::default(),
             party: urn(DEFAULT_USER),
             resource: TESTS.into(),
             instance: DIALOG.into(),
@@ -432,9 +436,9 @@ mod tests {
 
     #[tokio::test]
     async fn roles_and_packages_lead_to_resources() {
-        let rows = sandbox().resources.subject_resources().await.unwrap();
+        let rows = sandbox().resources.subject_resources(None).await.unwrap();
         let of = |subject: &str| -> Vec<&str> {
-            rows.iter().filter(|row| row.0 == subject).map(|row| row.1.as_str()).collect()
+            rows.iter().filter(|row| row.subject == subject).map(|row| row.resource.as_str()).collect()
         };
         let personal = [
             "app_nav_barnehagelister",
@@ -460,7 +464,7 @@ mod tests {
         let resources = sandbox().resources.resources().await.unwrap();
         let facts: Vec<_> = resources
             .iter()
-            .map(|resource| {
+            .map(|ListedResource { resource, .. }| {
                 (
                     resource.id.as_str(),
                     resource.owner_number.as_str(),

@@ -3,7 +3,9 @@
 mod children;
 mod connections;
 mod dialogs;
+mod issuers;
 mod labels;
+mod registry;
 mod repetition;
 mod rows;
 mod search;
@@ -18,6 +20,7 @@ pub use children::Children;
 use connections::{Connections, PATIENCE};
 pub use dialogs::{DialogDetail, Loaded, References};
 pub use labels::Labelled;
+pub use registry::{Registry, RegistryLease, RegistryNews};
 pub(crate) use repetition::KEY_IN_USE;
 pub use rows::key_of;
 pub use search::{ListedActivity, ListedDialog, Listing};
