@@ -44,6 +44,7 @@ use crate::config::{DatabaseSettings, Mode, ServeSettings};
 use crate::sandbox::catalogue::{CatalogueError, LiveCatalogue};
 use crate::sandbox::keys::SandboxKeysFailure;
 use crate::sandbox::postgres::{EmbeddedFailure, EmbeddedOptions, EmbeddedPostgres};
+use crate::search::Seal;
 use crate::store::{Store, StoreFailure};
 use crate::timestamp::Timestamp;
 
@@ -251,6 +252,7 @@ impl Server {
             dialog_tokens: backing.dialog_tokens,
             turns: Turns::default(),
             pseudonyms: Pseudonyms::new(&backing.pseudonym_secret),
+            seal: Seal::new(&backing.pseudonym_secret),
         });
         // The sandbox's catalogue may have been changed while nothing ran.
         app.begin_registry(backing.catalogue.is_some()).await?;

@@ -17,4 +17,5 @@ pub mod token;
 
 pub use authorization::{Access, DialogAuthorization, instance_reference};
 pub use explanation::Explanation;
+pub(crate) use reach::StreamsBy;
 pub use reach::{DialogScope, SearchScope};

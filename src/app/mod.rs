@@ -20,6 +20,7 @@ use crate::access::dialog_token::DialogTokenSigner;
 use crate::altinn::PlatformFailure;
 use crate::clock::Clock;
 use crate::dialog::refusal::Refusal;
+use crate::search::Seal;
 use crate::store::{Store, StoreFailure};
 
 pub use create_dialog::Created;
@@ -46,6 +47,8 @@ pub struct App {
     pub turns: Turns,
     /// Hides who somebody is from other end users.
     pub pseudonyms: Pseudonyms,
+    /// Signs continuation tokens.
+    pub seal: Seal,
 }
 
 /// Why a use case did not come to its end.

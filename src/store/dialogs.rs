@@ -12,6 +12,7 @@ use super::rows::{
     transmission, transmission_row,
 };
 use super::seen::{SeenEntry, SeenRow, seen_entry, seen_row};
+use super::words::{WordColumns, insert_words};
 use super::{Store, StoreFailure};
 use crate::access::DialogScope;
 use crate::dialog::hierarchy::StoredParent;
@@ -22,6 +23,7 @@ use crate::dialog::write::{
     AddedTransmission, Change, ClaimedPart, Corrected, Correction, Creation, Known, KnownPart,
     KnownTransmission,
 };
+use crate::search::words;
 use crate::timestamp::Timestamp;
 
 /// Ids and keys of a request that may be those of stored parts.
@@ -92,7 +94,9 @@ const CREATE: &str = concat!(
 ), new_label_log as (
     insert into label_log (dialog_id, created_at, label, is_set, performed_by)
     select d.id, $49, label, true, $50 from new_dialog d, unnest($51::smallint[]) as u (label)
-",
+), new_words as (
+    ",
+    insert_words!("new_dialog", "$58", "$59", "$60", "$61", "$62"),
     keep_outcome!("new_dialog", "$54", "$55", "$56", "$57", "$49"),
     ")
 insert into outbox (dialog_id, occurred_at, available_at, payload) select id, $49, $52, $53 from new_dialog"
@@ -155,6 +159,14 @@ const CHANGE: &str = concat!(
 ), told as (
     insert into outbox (dialog_id, occurred_at, available_at, payload)
     select changed.id, $43, $45, $46 from changed where $46::jsonb is not null
+), old_words as (
+    delete from dialog_text t using changed where t.dialog_id = changed.id and t.source_id = any($68::uuid[])
+        and (t.source_id, t.chunk) not in (select * from unnest($63::uuid[], $64::smallint[]))
+), new_words as (
+    ",
+    insert_words!("changed", "$63", "$64", "$65", "$66", "$67"),
+    " on conflict (dialog_id, source_id, chunk) do update set lexemes = excluded.lexemes
+        where dialog_text.lexemes is distinct from excluded.lexemes
 ",
     keep_outcome!("changed", "$57", "$58", "$59", "$60", "$43"),
     ")
@@ -186,6 +198,8 @@ const PURGE: &str = concat!(
     delete from activity using purged where dialog_id = purged.id
 ), parts as (
     delete from dialog_part using purged where dialog_id = purged.id
+), words as (
+    delete from dialog_text using purged where dialog_id = purged.id
 ), told as (
     insert into outbox (dialog_id, occurred_at, available_at, payload)
     select id, $3, $4, $5 from purged where $5::jsonb is not null
@@ -302,6 +316,23 @@ fn part_columns(claims: &[ClaimedPart]) -> (Vec<Uuid>, Vec<i16>, Vec<bool>) {
     columns
 }
 
+/// The words that a change adds, and the sources whose words it writes anew.
+fn changed_words(change: &Change) -> (WordColumns, Vec<Uuid>) {
+    let mut columns = WordColumns::default();
+    let mut rewritten = Vec::new();
+    if change.documents_changed {
+        rewritten.push(change.dialog.id);
+        columns.add(words::of_dialog(change.dialog.id, &change.dialog.documents));
+    }
+    if let Some(Correction::Transmission { transmission, .. }) = &change.correction {
+        rewritten.push(transmission.id);
+        columns.add(words::of_transmission(transmission));
+    }
+    let transmissions = change.transmissions.iter().map(|added| &added.transmission);
+    columns.add_children(transmissions, change.activities.iter());
+    (columns, rewritten)
+}
+
 fn utc(moment: Option<Timestamp>) -> Option<chrono::DateTime<chrono::Utc>> {
     moment.map(Timestamp::utc)
 }
@@ -328,6 +359,9 @@ impl Store {
         } = creation;
         let kept = KeptColumns::of(kept);
         let (list, detail) = split_documents(&d.documents);
+        let mut w = WordColumns::default();
+        w.add(words::of_dialog(d.id, &d.documents));
+        w.add_children(transmissions.iter().map(|added| &added.transmission), activities.iter());
         let t = TransmissionColumns::of(transmissions);
         let a = ActivityColumns::of(activities);
         let (part_ids, part_kinds, part_places) = part_columns(&claims);
@@ -395,7 +429,12 @@ impl Store {
             .bind(kept.caller)
             .bind(kept.key)
             .bind(kept.fingerprint)
-            .bind(kept.outcome);
+            .bind(kept.outcome)
+            .bind(w.sources)
+            .bind(w.chunks)
+            .bind(w.rules)
+            .bind(w.weights)
+            .bind(w.texts);
         self.connections.execute(query).await?;
         Ok(())
     }
@@ -408,6 +447,7 @@ impl Store {
         let d = &change.dialog;
         let documents = change.documents_changed.then(|| split_documents(&d.documents));
         let (list, detail) = documents.map_or((None, None), |(list, detail)| (Some(list), Some(detail)));
+        let (w, rewritten) = changed_words(&change);
         let t = TransmissionColumns::of(change.transmissions);
         let a = ActivityColumns::of(change.activities);
         let (part_ids, part_kinds, part_places) = part_columns(&change.claims);
@@ -483,7 +523,13 @@ impl Store {
             .bind(kept.fingerprint)
             .bind(kept.outcome)
             .bind(change.released.iter().map(|(_, id)| *id).collect::<Vec<_>>())
-            .bind(change.released.iter().map(|(kind, _)| *kind as i16).collect::<Vec<_>>());
+            .bind(change.released.iter().map(|(kind, _)| *kind as i16).collect::<Vec<_>>())
+            .bind(w.sources)
+            .bind(w.chunks)
+            .bind(w.rules)
+            .bind(w.weights)
+            .bind(w.texts)
+            .bind(rewritten);
         let row = self.connections.fetch_one(query).await?;
         Ok(row.try_get::<i64, _>(0)? == 1)
     }

@@ -91,9 +91,8 @@ async fn users_see_what_their_rights_reach() {
 async fn parts_of_a_dialog_are_decided_one_by_one() {
     for service in services().await {
         let action = |action: &str, attribute: Option<&str>| {
-            let mut action = json!({
-                "action": action, "priority": "Tertiary", "url": "https://example.com/", "title": text("Gjør"),
-            });
+            let endpoints = json!([{ "url": "https://example.com/", "httpMethod": "POST" }]);
+            let mut action = json!({ "action": action, "endpoints": endpoints });
             if let Some(attribute) = attribute {
                 action["authorizationAttribute"] = attribute.into();
             }
@@ -145,7 +144,7 @@ async fn parts_of_a_dialog_are_decided_one_by_one() {
         for (resource, actions, transmissions) in cases {
             let sent = dialog()
                 .with("/serviceResource", resource)
-                .with("/guiActions", actions.iter().map(|(name, attribute, _)| action(name, *attribute)).collect::<Value>())
+                .with("/apiActions", actions.iter().map(|(name, attribute, _)| action(name, *attribute)).collect::<Value>())
                 .with(
                     "/transmissions",
                     transmissions.iter().map(|(attribute, _)| transmission(*attribute)).collect::<Value>(),
@@ -153,7 +152,7 @@ async fn parts_of_a_dialog_are_decided_one_by_one() {
             let id = service.owner().created(&sent).await;
             let read = service.person().opened(id).await;
             for (index, (name, attribute, expected)) in actions.iter().enumerate() {
-                let found = read["guiActions"].as_array().unwrap().iter().find(|found| {
+                let found = read["apiActions"].as_array().unwrap().iter().find(|found| {
                     found["action"] == *name && found["authorizationAttribute"] == json!(attribute)
                 });
                 assert_eq!(found.unwrap()["isAuthorized"], *expected, "{index}: {name} {attribute:?}");
@@ -373,7 +372,7 @@ async fn other_organisations_find_nothing() {
                 id if id.contains("Activity") => {
                     json!({ "type": "DialogOpened", "performedBy": { "actorType": "ServiceOwner" } })
                 }
-                id if id.contains("Label") => json!({ "label": "bin", "value": "bin", "addLabels": [], "performedBy": { "actorType": "ServiceOwner", "actorName": "x" } }),
+                id if id.contains("Label") => json!({ "label": "bin", "value": "bin", "addLabels": [], "performedBy": { "actorType": "ServiceOwner" } }),
                 _ if method == Method::PATCH => json!([{ "op": "replace", "path": "/progress", "value": 1 }]),
                 _ => put_body(&owner.dialog(id).await),
             };
