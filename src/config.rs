@@ -108,6 +108,14 @@ pub struct PlatformSettings {
     /// Base address of the platform's APIs, such as `https://platform.altinn.no`.
     #[arg(long, env = "DIALOGPORTEN_ALTINN_URL", value_name = "URL")]
     pub altinn_url: Option<String>,
+    /// Base address below which the platform publishes the list of service owners.
+    #[arg(
+        long,
+        env = "DIALOGPORTEN_ALTINN_CDN_URL",
+        value_name = "URL",
+        default_value = "https://altinncdn.no"
+    )]
+    pub altinn_cdn_url: String,
     /// Key that the platform's gateway asks for. May be left out where it asks for none.
     #[arg(long, env = "DIALOGPORTEN_ALTINN_SUBSCRIPTION_KEY", value_name = "KEY", hide_env_values = true)]
     pub altinn_subscription_key: Option<String>,

@@ -1,17 +1,19 @@
 //! What a caller may do and see: one set of functions for every endpoint and channel.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use futures_util::{StreamExt, stream};
 
 use super::caller::Caller;
+use super::catalogue::{DescribedResource, Names};
 use super::explanation::Explanation;
 use super::reach::{DialogScope, SearchScope};
 use super::scope;
 use crate::altinn::{
-    ActionAttribute, AuthorizedParty, DecisionSubject, Platform, PlatformFailure, ServiceResource,
+    ActionAttribute, AuthorizedInstance, AuthorizedParty, DecisionSubject, Platform, PlatformFailure,
+    ServiceResource,
 };
 use crate::dialog::model::{Dialog, RESOURCE_URN_PREFIX, Transmission};
 use crate::dialog::party::PartyUrn;
@@ -32,18 +34,28 @@ const MAIN: &str = "main";
 
 /// Decides with the platform's answers.
 pub struct Access {
-    platform: Platform,
-    resources: ArcSwap<Resources>,
+    pub(super) platform: Platform,
+    pub(super) resources: ArcSwap<Resources>,
 }
 
 /// The resource registry's answers, indexed.
-#[derive(Default)]
-struct Resources {
+#[derive(Clone, Default)]
+pub(super) struct Resources {
     version: i64,
-    by_id: HashMap<String, ServiceResource>,
+    pub(super) by_id: HashMap<String, ServiceResource>,
     by_owner: HashMap<String, Vec<String>>,
     /// Resources by `urn:altinn:rolecode:…` or `urn:altinn:accesspackage:…`.
-    by_subject: HashMap<String, Vec<String>>,
+    pub(super) by_subject: HashMap<String, Vec<String>>,
+    pub(super) names: Names,
+    /// All of them, for people.
+    pub(super) described: Arc<BTreeMap<String, DescribedResource>>,
+}
+
+impl Resources {
+    /// Least level of login that the resource demands.
+    pub(super) fn minimum_level(&self, resource: &str) -> u32 {
+        u32::from(self.by_id.get(resource).and_then(|r| r.minimum_level).unwrap_or(DEFAULT_LEVEL))
+    }
 }
 
 impl Access {
@@ -54,7 +66,7 @@ impl Access {
     }
 
     /// From now on these resources are known, and no others.
-    pub fn learn(&self, registry: Registry) {
+    pub async fn learn(&self, registry: Registry) {
         let mut resources = Resources { version: registry.version, ..Resources::default() };
         for resource in registry.resources {
             resources.by_owner.entry(resource.owner_number.clone()).or_default().push(resource.id.clone());
@@ -63,6 +75,17 @@ impl Access {
         for (subject, resource) in registry.subject_resources {
             resources.by_subject.entry(subject).or_default().push(resource);
         }
+        resources.names = self.present_names().await;
+        resources.described = Arc::new(self.describe_all(&resources));
+        self.resources.store(Arc::new(resources));
+    }
+
+    /// Asks the platform again what service owners, roles and access packages are called.
+    pub async fn renew_names(&self) {
+        let names = self.present_names().await;
+        let mut resources = Resources::clone(&self.resources.load());
+        resources.names = names;
+        resources.described = Arc::new(self.describe_all(&resources));
         self.resources.store(Arc::new(resources));
     }
 
@@ -87,7 +110,7 @@ impl Access {
     /// Least level of login that the resource demands.
     #[must_use]
     pub fn minimum_level(&self, resource: &str) -> u32 {
-        level_of(&self.resources.load(), resource)
+        self.resources.load().minimum_level(resource)
     }
 
     /// What the caller may write beyond the ordinary.
@@ -107,6 +130,12 @@ impl Access {
         if Self::writer(caller).is_admin {
             return DialogScope::everything();
         }
+        self.own_scope(caller)
+    }
+
+    /// The dialogs that are the service owner's own, also for administrators.
+    #[must_use]
+    pub fn own_scope(&self, caller: &Caller) -> DialogScope {
         let resources = self.resources.load();
         let owned = Self::owned(&resources, caller);
         DialogScope::of_service_owner(self.code_of(caller), owned.iter().map(String::as_str))
@@ -212,9 +241,6 @@ impl Access {
         let party = parties.iter().find(|party| party.party == dialog.party);
         let references = instance_references(dialog, service_owner_labels);
         let resources = self.resources.load();
-        let has_resource = |subject: &String| {
-            resources.by_subject.get(subject).is_some_and(|ids| ids.contains(&dialog.service_resource))
-        };
         let (permitted, denied) =
             asked.into_iter().partition(|question| authorization.granted.contains(question));
         Ok(Explanation {
@@ -230,20 +256,14 @@ impl Access {
             represents_party: party.is_some(),
             roles: party.map(|party| party.roles.clone()).unwrap_or_default(),
             access_packages: party.map(|party| party.access_packages.clone()).unwrap_or_default(),
-            listed_through: party
-                .map(|party| {
-                    let delegated = party.resources.contains(&dialog.service_resource);
-                    let instance = party
-                        .instances
-                        .iter()
-                        .any(|i| i.resource == dialog.service_resource && references.contains(&i.reference));
-                    subjects(party)
-                        .filter(has_resource)
-                        .chain(delegated.then(|| "delegation of the resource".to_owned()))
-                        .chain(instance.then(|| "delegation of the instance".to_owned()))
-                        .collect()
+            listed_through: grants(&resources, &parties, dialog, &references)
+                .into_iter()
+                .map(|grant| match grant {
+                    Grant::Subject(urn) => urn,
+                    Grant::Resource => "delegation of the resource".to_owned(),
+                    Grant::Instance => "delegation of the instance".to_owned(),
                 })
-                .unwrap_or_default(),
+                .collect(),
         })
     }
 
@@ -300,14 +320,28 @@ impl Access {
         references: &[String],
     ) -> Result<bool, PlatformFailure> {
         let parties = self.parties(caller, std::slice::from_ref(&dialog.party)).await?;
+        Ok(!grants(&self.resources.load(), &parties, dialog, references).is_empty())
+    }
+
+    /// For each of `dialogs` with the labels of its service owner, through what the user may list it;
+    /// nothing where the user may not.
+    ///
+    /// # Errors
+    /// When the platform does not answer.
+    pub async fn grants(
+        &self,
+        caller: &Caller,
+        dialogs: &[(Dialog, Vec<String>)],
+    ) -> Result<Vec<Vec<Grant>>, PlatformFailure> {
+        let mut owners: Vec<PartyUrn> = dialogs.iter().map(|(dialog, _)| dialog.party.clone()).collect();
+        owners.sort();
+        owners.dedup();
+        let parties = self.parties(caller, &owners).await?;
         let resources = self.resources.load();
-        Ok(parties.iter().filter(|party| party.party == dialog.party).any(|party| {
-            listed_resources(&resources, party).contains(dialog.service_resource.as_str())
-                || party
-                    .instances
-                    .iter()
-                    .any(|i| i.resource == dialog.service_resource && references.contains(&i.reference))
-        }))
+        let of = |(dialog, labels): &(Dialog, Vec<String>)| {
+            grants(&resources, &parties, dialog, &instance_references(dialog, labels))
+        };
+        Ok(dialogs.iter().map(of).collect())
     }
 
     /// The parties of a user with their sub-units beside them.
@@ -376,7 +410,7 @@ impl Access {
         // A service owner that asks for a person may see its own texts.
         if !caller.impersonated {
             for resource in listed {
-                if caller.authentication_level < level_of(&registry, resource) {
+                if caller.authentication_level < registry.minimum_level(resource) {
                     scope.restrict(resource);
                 }
             }
@@ -420,8 +454,46 @@ impl Access {
     }
 }
 
-fn level_of(resources: &Resources, resource: &str) -> u32 {
-    u32::from(resources.by_id.get(resource).and_then(|r| r.minimum_level).unwrap_or(DEFAULT_LEVEL))
+/// Through what a user may list a dialog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// A role or an access package, by its URN.
+    Subject(String),
+    /// The service was given directly.
+    Resource,
+    /// The instance behind the dialog was given.
+    Instance,
+}
+
+/// Through what a dialog with these `references` may be listed by who has `parties`.
+fn grants(
+    registry: &Resources,
+    parties: &[AuthorizedParty],
+    dialog: &Dialog,
+    references: &[String],
+) -> Vec<Grant> {
+    let resource = &dialog.service_resource;
+    let leads_there =
+        |subject: &String| registry.by_subject.get(subject).is_some_and(|all| all.contains(resource));
+    let mut found = Vec::new();
+    for party in parties.iter().filter(|party| party.party == dialog.party) {
+        found.extend(subjects(party).filter(leads_there).map(Grant::Subject));
+        if party.resources.contains(resource) {
+            found.push(Grant::Resource);
+        }
+        let is_this = |i: &AuthorizedInstance| i.resource == *resource && references.contains(&i.reference);
+        if party.instances.iter().any(is_this) {
+            found.push(Grant::Instance);
+        }
+    }
+    found
+}
+
+/// URNs of the roles and access packages that a user has for a party.
+fn subjects(party: &AuthorizedParty) -> impl Iterator<Item = String> {
+    let roles = party.roles.iter().map(|role| format!("urn:altinn:rolecode:{role}"));
+    let packages = party.access_packages.iter().map(|package| format!("urn:altinn:accesspackage:{package}"));
+    roles.chain(packages)
 }
 
 /// Resources whose dialogs may be listed for a party: by roles, access packages, and directly.
@@ -432,13 +504,6 @@ fn listed_resources<'a>(registry: &'a Resources, party: &'a AuthorizedParty) -> 
         .chain(&party.resources)
         .map(String::as_str)
         .collect()
-}
-
-/// URNs of the roles and access packages that the user has for a party.
-fn subjects(party: &AuthorizedParty) -> impl Iterator<Item = String> {
-    let roles = party.roles.iter().map(|role| format!("urn:altinn:rolecode:{role}"));
-    let packages = party.access_packages.iter().map(|package| format!("urn:altinn:accesspackage:{package}"));
-    roles.chain(packages)
 }
 
 /// What has to be asked to show a dialog: every action, every transmission that has an attribute,

@@ -6,6 +6,7 @@
 
 mod authorization;
 pub mod caller;
+mod catalogue;
 pub mod claims;
 pub mod dialog_token;
 mod explanation;
@@ -15,7 +16,8 @@ mod reach;
 pub mod scope;
 pub mod token;
 
-pub use authorization::{Access, DialogAuthorization, instance_reference};
+pub use authorization::{Access, DialogAuthorization, Grant, instance_reference};
+pub use catalogue::{DescribedResource, is_role};
 pub use explanation::Explanation;
 pub(crate) use reach::StreamsBy;
 pub use reach::{DialogScope, SearchScope};

@@ -1,20 +1,60 @@
 //! Whom a user can represent, as Altinn Access Management tells it.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::client::PlatformApi;
-use super::{AccessManagement, AuthorizedInstance, AuthorizedParty, PlatformFailure};
+use super::{
+    AccessManagement, AccessSubject, AuthorizedInstance, AuthorizedParty, LocalizedTexts, PlatformFailure,
+};
 use crate::dialog::party::{PartyKind, PartyUrn};
 
-/// Path and query: everything is asked for.
-const PATH: &str = "accessmanagement/api/v1/resourceowner/authorizedparties?includeAltinn2=true\
-    &includeAccessPackages=true&includeRoles=true&includeResources=true&includeInstances=true";
+const PARTIES: &str = "accessmanagement/api/v1/resourceowner/authorizedparties";
+
+/// Languages in which roles and access packages have names.
+const LANGUAGES: [&str; 3] = ["nb", "nn", "en"];
+
+/// What is encoded in a URI's segment: all but the unreserved characters (RFC 3986, section 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 pub(super) struct HttpAccessManagement {
     pub api: PlatformApi,
+    /// What is told to everybody.
+    pub metadata: PlatformApi,
+    /// Base address of links, without a slash at its end.
+    pub base_url: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Role {
+    id: Uuid,
+    name: Option<String>,
+    urn: Option<String>,
+    legacy_role_code: Option<String>,
+    legacy_urn: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Group {
+    areas: Vec<Area>,
+}
+
+#[derive(Deserialize)]
+struct Area {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: Option<String>,
+    urn: String,
 }
 
 /// A party as it stands in answers.
@@ -57,7 +97,59 @@ impl AccessManagement for HttpAccessManagement {
         user: &PartyUrn,
         filter: &[PartyUrn],
     ) -> Result<Vec<AuthorizedParty>, PlatformFailure> {
-        let url = self.api.url(PATH)?;
+        self.ask(user, filter, true).await
+    }
+
+    async fn parties(&self, user: &PartyUrn) -> Result<Vec<AuthorizedParty>, PlatformFailure> {
+        self.ask(user, &[], false).await
+    }
+
+    async fn access_subjects(&self) -> Result<Vec<AccessSubject>, PlatformFailure> {
+        let mut subjects: BTreeMap<String, AccessSubject> = BTreeMap::new();
+        let mut name = |urn: String, description_url: String, language: &str, name: Option<String>| {
+            let urn = urn.to_lowercase();
+            let subject = subjects.entry(urn.clone()).or_insert_with(|| AccessSubject {
+                urn,
+                name: LocalizedTexts::new(),
+                description_url,
+            });
+            subject.name.extend(name.map(|name| (language.to_owned(), name)));
+        };
+        let info = "accessmanagement/api/v1/meta/info";
+        let links = format!("{}/{info}", self.base_url);
+        for language in LANGUAGES {
+            let roles: Vec<Role> = self.metadata(&format!("{info}/roles"), language).await?;
+            for role in roles {
+                // One role goes by several URNs.
+                let code = role.legacy_role_code.map(|code| format!("urn:altinn:rolecode:{code}"));
+                for urn in [role.urn, role.legacy_urn, code].into_iter().flatten() {
+                    name(urn, format!("{links}/roles/{}", role.id), language, role.name.clone());
+                }
+            }
+            let path = format!("{info}/accesspackages/export");
+            let groups: Vec<Group> = self.metadata(&path, language).await?;
+            let areas = groups.into_iter().flat_map(|group| group.areas);
+            for package in areas.flat_map(|area| area.packages) {
+                let urn = utf8_percent_encode(&package.urn, RESERVED);
+                let link = format!("{links}/accesspackages/package/urn/{urn}");
+                name(package.urn, link, language, package.name);
+            }
+        }
+        Ok(subjects.into_values().collect())
+    }
+}
+
+impl HttpAccessManagement {
+    async fn ask(
+        &self,
+        user: &PartyUrn,
+        filter: &[PartyUrn],
+        with_rights: bool,
+    ) -> Result<Vec<AuthorizedParty>, PlatformFailure> {
+        let url = self.api.url(&format!(
+            "{PARTIES}?includeAltinn2=true&includeAccessPackages={with_rights}&includeRoles={with_rights}\
+             &includeResources={with_rights}&includeInstances={with_rights}"
+        ))?;
         // System users and e-mail users are asked for as a whole: the platform does not filter theirs.
         let is_filtered = !matches!(user.kind(), PartyKind::SystemUser | PartyKind::Email);
         let filter: Vec<_> = filter
@@ -68,6 +160,11 @@ impl AccessManagement for HttpAccessManagement {
         let body = json!({ "type": user.kind().prefix(), "value": user.id(), "partyFilter": filter });
         let parties: Vec<WireParty> = self.api.json(|http| http.post(url.clone()).json(&body)).await?;
         Ok(parties.into_iter().filter_map(WireParty::read).collect())
+    }
+
+    async fn metadata<T: DeserializeOwned>(&self, path: &str, language: &str) -> Result<T, PlatformFailure> {
+        let url = self.metadata.url(path)?;
+        self.metadata.json(|http| http.get(url.clone()).header("accept-language", language)).await
     }
 }
 

@@ -25,6 +25,8 @@ const SCOPE: &str = "altinn:register/partylookup.admin altinn:authorization/auth
 pub struct PlatformSettings {
     /// Base address of the platform's APIs.
     pub url: Url,
+    /// Base address of the public list of service owners.
+    pub cdn_url: Url,
     /// The key that the platform's gateway asks for.
     pub subscription_key: Option<String>,
     /// Issuer of Maskinporten.
@@ -71,6 +73,7 @@ pub fn platform(settings: &PlatformSettings, clock: &Clock) -> Result<Platform, 
     let api = |service, credentials| {
         PlatformApi::new(service, connection.clone(), settings.url.clone(), credentials)
     };
+    let base_url = settings.url.as_str().trim_end_matches('/').to_owned();
     let exchange = api("the token exchange", None).url("authentication/api/v1/exchange/maskinporten")?;
     let credentials = Arc::new(Credentials::new(
         client,
@@ -81,9 +84,22 @@ pub fn platform(settings: &PlatformSettings, clock: &Clock) -> Result<Platform, 
     ));
     let authorised = |service| api(service, Some(Arc::clone(&credentials)));
     let platform = Platform {
-        resources: Arc::new(HttpResourceRegistry { api: api("the resource registry", None) }),
+        resources: Arc::new(HttpResourceRegistry {
+            api: api("the resource registry", None),
+            organizations: PlatformApi::new(
+                "the list of service owners",
+                connection.clone(),
+                settings.cdn_url.clone(),
+                None,
+            ),
+            base_url: base_url.clone(),
+        }),
         decisions: Arc::new(HttpDecisions { api: authorised("the policy decision point") }),
-        access_management: Arc::new(HttpAccessManagement { api: authorised("access management") }),
+        access_management: Arc::new(HttpAccessManagement {
+            api: authorised("access management"),
+            metadata: api("metadata of access management", None),
+            base_url,
+        }),
         names: Arc::new(HttpNames { api: authorised("the register") }),
     };
     Ok(remembering(platform, clock))

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use super::remembered::{Ages, Remembered};
 use super::{
-    AccessManagement, ActionAttribute, AuthorizedParty, DecisionSubject, PartyNames, Platform,
+    AccessManagement, AccessSubject, ActionAttribute, AuthorizedParty, DecisionSubject, PartyNames, Platform,
     PlatformFailure, PolicyDecisionPoint,
 };
 use crate::clock::Clock;
@@ -82,7 +82,8 @@ impl PolicyDecisionPoint for Decisions {
 
 struct Parties {
     source: Arc<dyn AccessManagement>,
-    remembered: Remembered<(PartyUrn, Vec<PartyUrn>), Vec<AuthorizedParty>>,
+    /// By user and filter, and by user alone for parties without their rights.
+    remembered: Remembered<(PartyUrn, Option<Vec<PartyUrn>>), Vec<AuthorizedParty>>,
 }
 
 #[async_trait]
@@ -95,13 +96,23 @@ impl AccessManagement for Parties {
         let mut filter = filter.to_vec();
         filter.sort();
         filter.dedup();
-        let (source, key) = (Arc::clone(&self.source), (user.clone(), filter));
+        let (source, key) = (Arc::clone(&self.source), (user.clone(), Some(filter.clone())));
         let ask = {
-            let (user, filter) = key.clone();
+            let user = user.clone();
             // A list is a denial of all that is not on it.
             async move || Ok((source.authorized_parties(&user, &filter).await?, DENIALS))
         };
         Ok(self.remembered.get(key, ask).await?.value.clone())
+    }
+
+    async fn parties(&self, user: &PartyUrn) -> Result<Vec<AuthorizedParty>, PlatformFailure> {
+        let (source, asked) = (Arc::clone(&self.source), user.clone());
+        let ask = async move || Ok((source.parties(&asked).await?, DENIALS));
+        Ok(self.remembered.get((user.clone(), None), ask).await?.value.clone())
+    }
+
+    async fn access_subjects(&self) -> Result<Vec<AccessSubject>, PlatformFailure> {
+        self.source.access_subjects().await
     }
 }
 

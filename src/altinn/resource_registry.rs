@@ -1,13 +1,16 @@
 //! The platform's catalogue of services: which there are, who may read them, and how strong a login
 //! they demand.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use roxmltree::Document;
 use serde::Deserialize;
 
 use super::client::PlatformApi;
 use super::{
-    ListedResource, LocalizedTexts, PlatformFailure, ResourceRegistry, ServiceResource, SubjectResource,
+    ListedResource, LocalizedTexts, PlatformFailure, ResourceRegistry, ServiceOwner, ServiceResource,
+    SubjectResource,
 };
 use crate::timestamp::Timestamp;
 
@@ -24,6 +27,22 @@ const RESOURCE_PREFIX: &str = "urn:altinn:resource:";
 
 pub(super) struct HttpResourceRegistry {
     pub api: PlatformApi,
+    /// Where the public list of service owners is.
+    pub organizations: PlatformApi,
+    /// Base address of links, without a slash at its end.
+    pub base_url: String,
+}
+
+#[derive(Deserialize)]
+struct Organizations {
+    orgs: BTreeMap<String, Organization>,
+}
+
+#[derive(Deserialize)]
+struct Organization {
+    #[serde(default)]
+    name: LocalizedTexts,
+    orgnr: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -110,6 +129,20 @@ impl ResourceRegistry for HttpResourceRegistry {
             url.set_query(query.as_deref());
         }
         Err(self.api.unusable("there is no end to the changes"))
+    }
+
+    async fn service_owners(&self) -> Result<Vec<ServiceOwner>, PlatformFailure> {
+        let url = self.organizations.url("orgs/altinn-orgs.json")?;
+        let listed: Organizations = self.organizations.json(|http| http.get(url.clone())).await?;
+        let owner = |(code, organization): (String, Organization)| {
+            let number = organization.orgnr.filter(|number| !number.trim().is_empty())?;
+            Some(ServiceOwner { number, code: code.to_lowercase(), name: organization.name })
+        };
+        Ok(listed.orgs.into_iter().filter_map(owner).collect())
+    }
+
+    fn description_url(&self, resource: &str) -> String {
+        format!("{}/resourceregistry/api/v1/resource/{resource}", self.base_url)
     }
 }
 

@@ -120,7 +120,8 @@ impl App {
         body: &Json,
     ) -> Result<Uuid, Failure> {
         let now = self.clock.now();
-        let change = labels::read_change(body, now, &mut self.clock.ids(now))?;
+        let mut change = labels::read_change(body, now, &mut self.clock.ids(now))?;
+        own_performer(caller, &mut change);
         check_performer(caller, &change)?;
         let only = match expected {
             Expected::OneOf(revisions) => Some(revisions.as_slice()),
@@ -179,7 +180,8 @@ impl App {
     ) -> Result<(), Failure> {
         let now = self.clock.now();
         let mut ids = self.clock.ids(now);
-        let (change, dialogs) = labels::read_bulk_change(body, now, &mut ids)?;
+        let (mut change, dialogs) = labels::read_bulk_change(body, now, &mut ids)?;
+        own_performer(caller, &mut change);
         check_performer(caller, &change)?;
         admit_performer(caller, &change)?;
         let wanted: Vec<Uuid> = dialogs.iter().map(|(id, _)| *id).collect();
@@ -231,8 +233,7 @@ impl App {
 
     /// The dialogs that the caller reaches and that are not deleted.
     async fn reachable(&self, caller: &Caller, ids: &[Uuid]) -> Result<Vec<Labelled>, Failure> {
-        let is_owner = matches!(caller.kind, UserKind::ServiceOwner | UserKind::ServiceOwnerOnBehalfOfPerson);
-        let scope = if is_owner {
+        let scope = if is_service_owner(caller) {
             self.access.service_owner_scope(caller)
         } else {
             self.access.end_user_scope(caller)
@@ -279,6 +280,17 @@ impl App {
 
 fn kept(key: Option<&IdempotencyKey>, revision: Option<Uuid>) -> Option<Kept> {
     key.map(|key| Kept { key: key.clone(), outcome: Outcome { revision, created: None } })
+}
+
+/// The API of end users has no `performedBy`: like all unknown members it is ignored there.
+fn own_performer(caller: &Caller, change: &mut LabelChange) {
+    if !is_service_owner(caller) {
+        change.performed_by = None;
+    }
+}
+
+fn is_service_owner(caller: &Caller) -> bool {
+    matches!(caller.kind, UserKind::ServiceOwner | UserKind::ServiceOwnerOnBehalfOfPerson)
 }
 
 /// Either the query names a user, or the body says who does it.

@@ -1,16 +1,21 @@
 //! What the product does: one file per use case, shared by REST and GraphQL.
 
+mod admission;
 mod children;
 mod create_dialog;
+mod end_user_context;
 mod explain;
 mod get_dialog;
 mod issuers;
 mod labels;
 mod languages;
+mod lookup;
+mod parties;
 mod pseudonyms;
 mod registry;
 mod repetition;
 mod search_dialogs;
+mod service_resources;
 mod turns;
 mod update_dialog;
 mod view;
@@ -23,15 +28,22 @@ use crate::dialog::refusal::Refusal;
 use crate::search::Seal;
 use crate::store::{Store, StoreFailure};
 
+pub use admission::Reader;
 pub use create_dialog::Created;
+pub use end_user_context::{DialogEndUserContextItemView, EndUserContextPage};
 pub use issuers::IssuerKeeper;
 pub use labels::LabelCommand;
 pub use languages::Languages;
+pub use lookup::IdentifierLookupView;
+pub use parties::PartiesView;
 pub use pseudonyms::Pseudonyms;
 pub use search_dialogs::{DialogPage, DialogSearch};
+pub use service_resources::{AuthorizedServiceResourcesView, ServiceResourceCatalogueView};
 pub use turns::Turns;
 pub use update_dialog::{Changed, Command, NewState, Request};
-pub use view::{ActivityView, DialogListView, DialogView, ServiceOwnerLabelView, TransmissionView};
+pub use view::{
+    ActivityView, DialogListView, DialogView, LabelLogView, SeenView, ServiceOwnerLabelView, TransmissionView,
+};
 
 /// The use cases, and what they need.
 pub struct App {

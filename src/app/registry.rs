@@ -16,6 +16,9 @@ const AT_A_TIME: usize = 10;
 /// How often an instance looks whether another one has news.
 const LOOK: Duration = Duration::from_secs(2);
 
+/// After how many looks names are asked for again.
+const NAMES: u32 = 1_800;
+
 /// How long to wait at start for another instance that reads the registry.
 const PATIENCE: u32 = 100;
 
@@ -42,7 +45,7 @@ impl App {
     /// From now on brings the registry up to date every so many seconds, unless another instance does,
     /// and learns what any of them has found.
     pub async fn keep_registry(self: &Arc<Self>, every: u64) {
-        let mut rounds = 0;
+        let mut rounds: u32 = 0;
         loop {
             tokio::time::sleep(LOOK).await;
             // The database tells when it is time; it need not be asked that often.
@@ -51,7 +54,10 @@ impl App {
             {
                 tracing::warn!(error = %failure, "the registry of resources was not brought up to date");
             }
-            rounds += 1;
+            rounds = rounds.wrapping_add(1);
+            if rounds % NAMES == 0 {
+                self.access.renew_names().await;
+            }
             if let Err(failure) = self.follow_registry().await {
                 tracing::warn!(error = %failure, "the registry of resources was not looked at");
             }
@@ -70,7 +76,7 @@ impl App {
     }
 
     async fn read_registry(&self) -> Result<(), Failure> {
-        self.access.learn(self.store.registry().await?);
+        self.access.learn(self.store.registry().await?).await;
         Ok(())
     }
 

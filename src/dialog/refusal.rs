@@ -29,6 +29,12 @@ pub enum Refusal {
         /// When they can.
         visible_from: crate::timestamp::Timestamp,
     },
+    /// A reference leads to more than one dialog.
+    #[error("the reference is ambiguous")]
+    Ambiguous {
+        /// The reference.
+        reference: String,
+    },
     /// The dialog was deleted.
     #[error("the dialog was deleted")]
     Gone(Uuid),

@@ -343,7 +343,7 @@ fn localized<'a>(texts: &'a LocalizedTexts, headers: &HeaderMap) -> &'a str {
 
 async fn roles(State(face): State<FaceState>, headers: HeaderMap) -> Response {
     let catalogue = face.catalogue.get();
-    let roles = catalogue.roles().into_iter().map(|role| {
+    let roles = catalogue.roles().map(|role| {
         json!({
             "id": role.id,
             "name": localized(&role.name, &headers),
@@ -357,8 +357,8 @@ async fn roles(State(face): State<FaceState>, headers: HeaderMap) -> Response {
 
 async fn access_packages(State(face): State<FaceState>, headers: HeaderMap) -> Response {
     let catalogue = face.catalogue.get();
-    let packages = catalogue.access_packages().into_iter();
-    let packages: Vec<_> = packages
+    let packages: Vec<_> = catalogue
+        .access_packages()
         .map(|package| json!({ "name": localized(&package.name, &headers), "urn": package.urn }))
         .collect();
     Json(json!([{ "areas": [{ "packages": packages }] }])).into_response()
@@ -369,8 +369,9 @@ async fn organizations(State(face): State<FaceState>) -> Response {
     let owners: Map<String, Value> = catalogue
         .service_owners()
         .into_iter()
-        .map(|(number, code, name)| {
-            (code.to_owned(), json!({ "name": name, "orgnr": number, "environments": [] }))
+        .map(|owner| {
+            let organization = json!({ "name": owner.name, "orgnr": owner.number, "environments": [] });
+            (owner.code, organization)
         })
         .collect();
     Json(json!({ "orgs": owners })).into_response()
@@ -458,6 +459,7 @@ async fn settings(State(face): State<FaceState>) -> Response {
     format!(
         "DIALOGPORTEN_ALTINN_URL={base}{PREFIX}\n\
          DIALOGPORTEN_ALTINN_SUBSCRIPTION_KEY={SUBSCRIPTION_KEY}\n\
+         DIALOGPORTEN_ALTINN_CDN_URL={base}{PREFIX}\n\
          DIALOGPORTEN_MASKINPORTEN_URL={base}{PREFIX}{MASKINPORTEN}/\n\
          DIALOGPORTEN_MASKINPORTEN_CLIENT_ID={CLIENT_ID}\n\
          DIALOGPORTEN_MASKINPORTEN_KEY='{key}'\n\

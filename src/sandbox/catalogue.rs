@@ -20,7 +20,7 @@ use uuid::Uuid;
 use self::file::{File, OWN_PERSON};
 pub use self::live::LiveCatalogue;
 pub(super) use self::policy::{MAIN, Policy, Target};
-use crate::altinn::{AuthorizedInstance, AuthorizedParty, LocalizedTexts, ServiceResource};
+use crate::altinn::{AuthorizedInstance, AuthorizedParty, LocalizedTexts, ServiceOwner, ServiceResource};
 use crate::dialog::party::{PartyKind, PartyUrn};
 
 /// The file that the sandbox uses unless told otherwise.
@@ -217,6 +217,31 @@ impl Catalogue {
         self.organizations.get(number)?.code.as_deref()
     }
 
+    /// Organisations with a short code, by number.
+    pub fn service_owners(&self) -> Vec<ServiceOwner> {
+        let owners = self.organizations.iter().filter_map(|(number, org)| {
+            let code = org.code.clone()?;
+            Some(ServiceOwner { number: number.clone(), code, name: org.name.clone() })
+        });
+        let mut owners: Vec<_> = owners.collect();
+        owners.sort_by(|a, b| a.number.cmp(&b.number));
+        owners
+    }
+
+    /// All roles, by URN.
+    pub fn roles(&self) -> impl Iterator<Item = &Role> {
+        let mut roles: Vec<_> = self.roles.values().collect();
+        roles.sort_by(|a, b| a.urn.cmp(&b.urn));
+        roles.into_iter()
+    }
+
+    /// All access packages, by URN.
+    pub fn access_packages(&self) -> impl Iterator<Item = &AccessPackage> {
+        let mut packages: Vec<_> = self.access_packages.values().collect();
+        packages.sort_by(|a, b| a.urn.cmp(&b.urn));
+        packages.into_iter()
+    }
+
     /// The role with this URN (`urn:altinn:rolecode:…`).
     pub fn role(&self, urn: &str) -> Option<&Role> {
         self.roles.get(urn)
@@ -238,30 +263,6 @@ impl Catalogue {
     /// Whoever has this numeric id, as user or as party, in the platform's registers.
     pub(super) fn numbered(&self, id: i64) -> Option<&PartyUrn> {
         self.numbered.get(&id)
-    }
-
-    /// Service owners: number, code, names; ordered by number.
-    pub(super) fn service_owners(&self) -> Vec<(&str, &str, &LocalizedTexts)> {
-        let coded = self.organizations.iter().filter_map(|(number, organization)| {
-            Some((number.as_str(), organization.code.as_deref()?, &organization.name))
-        });
-        let mut owners: Vec<_> = coded.collect();
-        owners.sort_unstable_by_key(|(number, ..)| *number);
-        owners
-    }
-
-    /// All roles, ordered by code.
-    pub(super) fn roles(&self) -> Vec<&Role> {
-        let mut roles: Vec<_> = self.roles.values().collect();
-        roles.sort_unstable_by_key(|role| &role.code);
-        roles
-    }
-
-    /// All access packages, ordered by URN.
-    pub(super) fn access_packages(&self) -> Vec<&AccessPackage> {
-        let mut packages: Vec<_> = self.access_packages.values().collect();
-        packages.sort_unstable_by_key(|package| &package.urn);
-        packages
     }
 
     /// The system user with this identifier.

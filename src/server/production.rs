@@ -65,6 +65,7 @@ fn read(settings: &ServeSettings) -> Result<Read, StartFailure> {
     };
     address("DIALOGPORTEN_PUBLIC_URL", &public_url);
     let altinn = address("DIALOGPORTEN_ALTINN_URL", &altinn);
+    let cdn = address("DIALOGPORTEN_ALTINN_CDN_URL", &given.altinn_cdn_url);
     let maskinporten = address("DIALOGPORTEN_MASKINPORTEN_URL", &maskinporten);
     let mut read = Vec::new();
     for issuer in &issuers {
@@ -102,7 +103,9 @@ fn read(settings: &ServeSettings) -> Result<Read, StartFailure> {
     if let Err(failure) = dialog_token_keys::read(given) {
         faults.push(failure.to_string().trim_end_matches('.').to_owned());
     }
-    let (Some(altinn), Some(maskinporten), true) = (altinn, maskinporten, faults.is_empty()) else {
+    let (Some(altinn), Some(cdn_url), Some(maskinporten), true) =
+        (altinn, cdn, maskinporten, faults.is_empty())
+    else {
         return Err(StartFailure::Setting(format!(
             "The service cannot start for production, for these reasons:\n- {}\nTo start as sandbox on the \
              database: --sandbox (or DIALOGPORTEN_SANDBOX=true), without the settings of a platform.",
@@ -111,6 +114,7 @@ fn read(settings: &ServeSettings) -> Result<Read, StartFailure> {
     };
     let platform = PlatformSettings {
         url: altinn,
+        cdn_url,
         subscription_key: filled(given.altinn_subscription_key.as_deref()).map(str::to_owned),
         maskinporten,
         client_id,

@@ -69,7 +69,10 @@ pub(super) async fn backing(
         faults,
     ));
     Ok(Backing {
-        platform: crate::sandbox::platform::platform(Arc::clone(&catalogue)),
+        platform: crate::sandbox::platform::platform(
+            Arc::clone(&catalogue),
+            &format!("{public_url}{}", crate::sandbox::altinn::PREFIX),
+        ),
         tokens: TokenVerifier::new(issuers),
         dialog_tokens: DialogTokenSigner::new(
             own.unwrap_or_else(|| keys.dialog_token.clone()),

@@ -3,13 +3,16 @@
 mod children;
 mod connections;
 mod dialogs;
+mod end_user_context;
 mod issuers;
 mod labels;
+mod referred;
 mod registry;
 mod repetition;
 mod rows;
 mod search;
 mod seen;
+mod usage;
 mod words;
 
 use std::sync::Arc;
@@ -17,10 +20,12 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
-pub use children::Children;
+pub use children::{Children, LabelLogEntry};
 use connections::{Connections, PATIENCE};
 pub use dialogs::{DialogDetail, Loaded, References};
+pub use end_user_context::{EndUserContext, LabelFilter};
 pub use labels::Labelled;
+pub use referred::Referred;
 pub use registry::{Registry, RegistryLease, RegistryNews};
 pub(crate) use repetition::KEY_IN_USE;
 pub use rows::key_of;

@@ -30,7 +30,8 @@ fn person(service: &Service, number: &str) -> Client {
 }
 
 fn system_user(service: &Service, id: &str) -> Client {
-    let parameters = [("systemUserId", id), ("systemUserOrg", "310057223"), ("scopes", "digdir:dialogporten")];
+    let parameters =
+        [("systemUserId", id), ("systemUserOrg", "310057223"), ("scopes", "digdir:dialogporten")];
     service.with_token(&service.token(TokenKind::SystemUser, &parameters))
 }
 
@@ -70,9 +71,7 @@ async fn users_see_what_their_rights_reach() {
             (service.email_user(), EMAIL_USER, RESOURCE, 403),
             (service.email_user(), PERSON, DEMO_NOTICE, 403),
         ] {
-            let id = owner
-                .created(&dialog().with("/party", party).with("/serviceResource", resource))
-                .await;
+            let id = owner.created(&dialog().with("/party", party).with("/serviceResource", resource)).await;
             let opened = user.open(id).await;
             assert_eq!(opened.status, status, "{party} {resource}: {}", opened.text());
             if status == 403 {
@@ -137,14 +136,28 @@ async fn parts_of_a_dialog_are_decided_one_by_one() {
                     ("read", Some("drawings"), true),
                     ("read", Some("urn:altinn:subresource:drawings"), true),
                 ],
-                vec![(Some("drawings"), true), (Some("urn:altinn:subresource:drawings"), true), (Some("other"), false)],
+                vec![
+                    (Some("drawings"), true),
+                    (Some("urn:altinn:subresource:drawings"), true),
+                    (Some("other"), false),
+                ],
             ),
-            (APP, vec![("read", Some("urn:altinn:task:Task_1"), true), ("read", Some("urn:altinn:task:Task_2"), false)], vec![]),
+            (
+                APP,
+                vec![
+                    ("read", Some("urn:altinn:task:Task_1"), true),
+                    ("read", Some("urn:altinn:task:Task_2"), false),
+                ],
+                vec![],
+            ),
         ];
         for (resource, actions, transmissions) in cases {
             let sent = dialog()
                 .with("/serviceResource", resource)
-                .with("/apiActions", actions.iter().map(|(name, attribute, _)| action(name, *attribute)).collect::<Value>())
+                .with(
+                    "/apiActions",
+                    actions.iter().map(|(name, attribute, _)| action(name, *attribute)).collect::<Value>(),
+                )
                 .with(
                     "/transmissions",
                     transmissions.iter().map(|(attribute, _)| transmission(*attribute)).collect::<Value>(),
@@ -158,9 +171,11 @@ async fn parts_of_a_dialog_are_decided_one_by_one() {
                 assert_eq!(found.unwrap()["isAuthorized"], *expected, "{index}: {name} {attribute:?}");
             }
             for (attribute, expected) in &transmissions {
-                let found = read["transmissions"].as_array().unwrap().iter().find(|found| {
-                    found["authorizationAttribute"] == json!(attribute)
-                });
+                let found = read["transmissions"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .find(|found| found["authorizationAttribute"] == json!(attribute));
                 assert_eq!(found.unwrap()["isAuthorized"], *expected, "{attribute:?}");
             }
         }
@@ -179,7 +194,8 @@ async fn a_single_instance_is_given_alone() {
         let owner = service.owner();
         let given = owner.created(&labelled(&format!("urn:altinn:integration:storage:{INSTANCE}"))).await;
         let other_instance = "51267836/0b0c6f7e-2f52-4a3a-9d5d-6a1f2f1f3a11";
-        let other = owner.created(&labelled(&format!("urn:altinn:integration:storage:{other_instance}"))).await;
+        let other =
+            owner.created(&labelled(&format!("urn:altinn:integration:storage:{other_instance}"))).await;
         let user = person(service, "02867598599");
         user.open(given).await.expect(200);
         user.open(other).await.expect(403);
@@ -208,7 +224,11 @@ async fn owners_write_on_what_is_theirs() {
             (&owner, with_action(OTHER_OWNERS), 403),
             (&owner, dialog().with("/serviceResource", OTHER_OWNERS), 403),
             (&owner, dialog().with("/serviceResource", CORRESPONDENCE), 403),
-            (&service.owner_with(CORRESPONDENCE_SCOPE), dialog().with("/serviceResource", CORRESPONDENCE), 201),
+            (
+                &service.owner_with(CORRESPONDENCE_SCOPE),
+                dialog().with("/serviceResource", CORRESPONDENCE),
+                201,
+            ),
             (&service.other_owner(), dialog(), 403),
             (&service.other_owner(), dialog().with("/serviceResource", OTHER_OWNERS), 201),
             (&service.organization("other", "310778737", OWNER), dialog(), 403),
@@ -230,10 +250,15 @@ async fn actors_have_their_names() {
             client.opened(id).await["seenSinceLastUpdate"][0]["seenBy"]["actorName"].clone()
         };
         assert_eq!(seen_by(service.person(), of(PERSON).await).await, "LITTERATUR UROMANTISK");
-        assert_eq!(seen_by(service.system_user(), of(SYSTEM_OWNER).await).await, "Dialogporten E2E tests (nb)");
+        assert_eq!(
+            seen_by(service.system_user(), of(SYSTEM_OWNER).await).await,
+            "Dialogporten E2E tests (nb)"
+        );
         let by = |actor: &str| {
-            one_of_each()
-                .with("/activities/0/performedBy", json!({ "actorType": "PartyRepresentative", "actorId": actor }))
+            one_of_each().with(
+                "/activities/0/performedBy",
+                json!({ "actorType": "PartyRepresentative", "actorId": actor }),
+            )
         };
         for (actor, name) in [
             (AGENCY, "DIGITALISERINGSDIREKTORATET"),
@@ -300,7 +325,11 @@ async fn bad_tokens_open_nothing_in_production_either() {
             signed(&claims.clone().with("/nbf", now + 5)),
             signed(&claims.clone().with("/nbf", json!({}))),
             signed(&claims.clone().with("/iss", json!(["https://platform.at23.altinn.cloud/"]))),
-            signed(&claims.clone().with("/iss", "https://platform.at23.altinn.cloud/authentication/api/v1/openid")),
+            signed(
+                &claims
+                    .clone()
+                    .with("/iss", "https://platform.at23.altinn.cloud/authentication/api/v1/openid"),
+            ),
             signed(&claims.clone().with("/padding", "x".repeat(20_000))),
             raw(&nested(200)),
             raw(&nested(5_000)),
@@ -332,7 +361,10 @@ async fn bad_tokens_open_nothing_in_production_either() {
             claims.clone().with("/pid", json!([PERSON_NUMBER])),
             claims.clone().with("/pid", json!({ "pid": [[[]]] })),
             claims.clone().with("/scope", json!({ "scope": "digdir:dialogporten" })),
-            claims.clone().with("/authorization_details", serde_json::from_str::<Value>(&nested(100)).unwrap()).without("/pid"),
+            claims
+                .clone()
+                .with("/authorization_details", serde_json::from_str::<Value>(&nested(100)).unwrap())
+                .without("/pid"),
         ] {
             service.with_token(&signed(&claims)).open(id).await.expect(403);
         }
@@ -360,7 +392,11 @@ async fn other_organisations_find_nothing() {
             // What is below the dialog is there, too; only whether the dialog is theirs decides.
             let path = path
                 .split('/')
-                .map(|segment| if segment.starts_with('{') { Uuid::nil().to_string() } else { segment.to_owned() })
+                .map(
+                    |segment| {
+                        if segment.starts_with('{') { Uuid::nil().to_string() } else { segment.to_owned() }
+                    },
+                )
                 .collect::<Vec<_>>()
                 .join("/");
             let method = Method::from_bytes(operation.verb.name().to_uppercase().as_bytes()).unwrap();
@@ -372,7 +408,9 @@ async fn other_organisations_find_nothing() {
                 id if id.contains("Activity") => {
                     json!({ "type": "DialogOpened", "performedBy": { "actorType": "ServiceOwner" } })
                 }
-                id if id.contains("Label") => json!({ "label": "bin", "value": "bin", "addLabels": [], "performedBy": { "actorType": "ServiceOwner" } }),
+                id if id.contains("Label") => {
+                    json!({ "label": "bin", "value": "bin", "addLabels": [], "performedBy": { "actorType": "ServiceOwner" } })
+                }
                 _ if method == Method::PATCH => json!([{ "op": "replace", "path": "/progress", "value": 1 }]),
                 _ => put_body(&owner.dialog(id).await),
             };
@@ -417,6 +455,10 @@ async fn it_is_explained_why() {
     let path = format!("/sandbox/explain?dialogId={id}");
     assert_eq!(service.person().get(&path).await.expect(200).json()["facts"]["level"], 3);
     service.anonymous().get(&path).await.assert_problem(400, &[("user", "URN")]);
-    service.anonymous().get(&format!("/sandbox/explain?user={PERSON}")).await.assert_problem(400, &[("dialogId", "id")]);
+    service
+        .anonymous()
+        .get(&format!("/sandbox/explain?user={PERSON}"))
+        .await
+        .assert_problem(400, &[("dialogId", "id")]);
     Service::over_http().await.anonymous().get(&path).await.expect(404);
 }

@@ -47,7 +47,11 @@ impl World {
 }
 
 /// Keepers of both issuers, and who checks their tokens.
-async fn keepers(world: &World, database: &Database, clock: &Clock) -> (Vec<IssuerKeeper>, Arc<TokenVerifier>) {
+async fn keepers(
+    world: &World,
+    database: &Database,
+    clock: &Clock,
+) -> (Vec<IssuerKeeper>, Arc<TokenVerifier>) {
     let keepers: Vec<_> = [("One", ONE), ("Other", OTHER)]
         .into_iter()
         .map(|(name, url)| IssuerKeeper {

@@ -2,21 +2,25 @@
 
 mod authentication;
 mod authorization;
+mod catalogue;
 mod children;
 mod concurrency;
 mod conventions;
 mod create;
+mod disclosure;
 mod end_user;
 mod harness;
 mod immutability;
-mod issuers;
 mod instances;
+mod issuers;
 mod labels;
 mod lifecycle;
 mod limits;
 mod list;
+mod lookup;
 mod patch;
 mod platform;
+mod reads;
 mod repetition;
 mod scale;
 mod statements;

@@ -89,8 +89,11 @@ async fn who_does_not_answer_is_left_alone_for_a_while() {
 async fn without_access_management_or_tokens_nothing_is_listed() {
     for path in ["/accessmanagement/", "/maskinporten/", "/authentication/"] {
         let (sandbox, service) = both().await;
-        for (fault, status) in [(json!({ "status": 503 }), 502), (json!({ "garbage": true }), 502), (json!({ "delay": 30 }), 503)]
-        {
+        for (fault, status) in [
+            (json!({ "status": 503 }), 502),
+            (json!({ "garbage": true }), 502),
+            (json!({ "delay": 30 }), 503),
+        ] {
             sandbox.fault(&fault.with("/path", path)).await;
             assert_failed(&service.person().list(&[("party", PERSON)]).await, status);
             sandbox.mend().await;
@@ -196,8 +199,9 @@ async fn the_registry_is_kept_in_step() {
     let database = sandbox.another_database().await;
     let instances = [sandbox.production(&database).await, sandbox.production(&database).await];
     let id = instances[0].owner().created(&dialog().with("/party", SYSTEM_OWNER)).await;
-    let is_listed =
-        async |instance: &Service| instance.system_user().listed(&[("party", SYSTEM_OWNER)]).await.contains(&id);
+    let is_listed = async |instance: &Service| {
+        instance.system_user().listed(&[("party", SYSTEM_OWNER)]).await.contains(&id)
+    };
     for instance in &instances {
         assert!(is_listed(instance).await);
     }
@@ -220,7 +224,8 @@ async fn the_registry_is_kept_in_step() {
     file.without(level);
     sandbox.reload().await;
     // Levels are read once a day, as far as the registry's list does not tell them.
-    let sql = "update registry_resource set level_read_at = level_read_at - interval '2 days' where $1 is not null";
+    let sql =
+        "update registry_resource set level_read_at = level_read_at - interval '2 days' where $1 is not null";
     database.execute(sql, Uuid::nil()).await;
     instances[1].reload().await;
     for instance in &instances {
@@ -289,7 +294,10 @@ async fn what_is_missing_for_production_is_named() {
         (&|s| s.database.database_url = None, "DATABASE_URL"),
         (&|s| s.public_url = None, "DIALOGPORTEN_PUBLIC_URL"),
         (&|s| s.platform.altinn_url = Some(" ".into()), "DIALOGPORTEN_ALTINN_URL"),
-        (&|s| s.platform.altinn_url = Some("http://platform.altinn.no".into()), "DIALOGPORTEN_ALTINN_URL must"),
+        (
+            &|s| s.platform.altinn_url = Some("http://platform.altinn.no".into()),
+            "DIALOGPORTEN_ALTINN_URL must",
+        ),
         (&|s| s.platform.maskinporten_url = None, "DIALOGPORTEN_MASKINPORTEN_URL"),
         (&|s| s.platform.maskinporten_client_id = None, "DIALOGPORTEN_MASKINPORTEN_CLIENT_ID"),
         (&|s| s.platform.maskinporten_key = None, "DIALOGPORTEN_MASKINPORTEN_KEY"),
@@ -312,7 +320,15 @@ async fn what_is_missing_for_production_is_named() {
     // All at once, and a database alone is not enough.
     let bare = CommandLine::parse_from(["dialogporten", "--database-url=postgres://x/y"]).serve;
     let refused = dialogporten::server::check(&bare).err().unwrap().to_string();
-    for named in ["PUBLIC_URL", "ALTINN_URL", "MASKINPORTEN_URL", "CLIENT_ID", "MASKINPORTEN_KEY", "ISSUERS", "DIALOG_TOKEN_KEY"] {
+    for named in [
+        "PUBLIC_URL",
+        "ALTINN_URL",
+        "MASKINPORTEN_URL",
+        "CLIENT_ID",
+        "MASKINPORTEN_KEY",
+        "ISSUERS",
+        "DIALOG_TOKEN_KEY",
+    ] {
         assert!(refused.contains(named), "{named}: {refused}");
     }
     let mut sandbox = bare.clone();
@@ -330,14 +346,18 @@ async fn keys_of_dialog_tokens_are_changed_without_a_gap() {
     let before = sandbox.production(&database).await;
     let kids = async |service: &Service| -> Vec<String> {
         let jwks = service.anonymous().get("/api/v1/.well-known/jwks.json").await.expect(200).json();
-        assert!(jwks["keys"].as_array().unwrap().iter().all(|key| key.get("d").is_none()), "a secret is published");
+        assert!(
+            jwks["keys"].as_array().unwrap().iter().all(|key| key.get("d").is_none()),
+            "a secret is published"
+        );
         jwks["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
     };
     let signed_with = async |service: &Service| -> Value {
         use base64::Engine as _;
         let id = service.owner().created(&dialog()).await;
         let token = service.person().opened(id).await["dialogToken"].as_str().unwrap().to_owned();
-        let header = base64::prelude::BASE64_URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap();
+        let header =
+            base64::prelude::BASE64_URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap();
         serde_json::from_slice::<Value>(&header).unwrap()["kid"].clone()
     };
     assert_eq!((kids(&before).await, signed_with(&before).await), (vec!["first".to_owned()], json!("first")));

@@ -202,6 +202,10 @@ impl From<Refusal> for Problem {
                 with(StatusCode::NOT_FOUND, "DialogEntity", text)
                     .header(header::EXPIRES, &super::respond::http_date(visible_from))
             }
+            Refusal::Ambiguous { reference } => {
+                let text = format!("There is more than one dialog with the reference {reference}.");
+                with(StatusCode::CONFLICT, "InstanceRef", text)
+            }
             Refusal::Gone(id) => {
                 with(StatusCode::GONE, "DialogEntity", format!("The dialog ({id}) has been deleted."))
             }

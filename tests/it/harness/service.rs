@@ -122,10 +122,13 @@ impl Service {
     pub fn production_settings(&self) -> ServeSettings {
         let url = &self.url;
         let key = self.keys.client.private_jwk().expect("the key of the client").to_string();
-        let issuers: Vec<String> = [("Altinn", "at23"), ("Maskinporten", "maskinporten"), ("Idporten", "idporten")]
-            .iter()
-            .map(|(name, issuer)| format!("{name}={url}/sandbox/issuers/{issuer}/.well-known/openid-configuration"))
-            .collect();
+        let issuers: Vec<String> =
+            [("Altinn", "at23"), ("Maskinporten", "maskinporten"), ("Idporten", "idporten")]
+                .iter()
+                .map(|(name, issuer)| {
+                    format!("{name}={url}/sandbox/issuers/{issuer}/.well-known/openid-configuration")
+                })
+                .collect();
         CommandLine::parse_from([
             "dialogporten",
             "--listen=127.0.0.1:0",
@@ -135,6 +138,7 @@ impl Service {
             "--maskinporten-client-id=dialogporten-sandbox",
             "--platform-timeout=2",
             &format!("--altinn-url={url}/sandbox/altinn"),
+            &format!("--altinn-cdn-url={url}/sandbox/altinn"),
             &format!("--maskinporten-url={url}/sandbox/altinn/maskinporten/"),
             &format!("--maskinporten-key={key}"),
             &format!("--issuers={}", issuers.join(",")),
