@@ -128,8 +128,8 @@ pub struct PlatformSettings {
     /// Private RSA key of that client, as JWK with a `kid`, in JSON or in base64 of it.
     #[arg(long, env = "DIALOGPORTEN_MASKINPORTEN_KEY", value_name = "JWK", hide_env_values = true)]
     pub maskinporten_key: Option<String>,
-    /// Issuers whose access tokens are accepted: a name and the address of the metadata (OpenID Connect
-    /// Discovery or RFC 8414) of each, with commas between them.
+    /// Issuers whose access tokens are accepted: a name and the address of the metadata (OIDC Discovery
+    /// or RFC 8414) of each, with commas between them.
     #[arg(long, env = "DIALOGPORTEN_ISSUERS", value_name = "NAME=URL,…", value_delimiter = ',')]
     pub issuers: Vec<String>,
     /// Audiences that tokens must be for, by name of the issuer: `Altinn=https://…`, with commas between

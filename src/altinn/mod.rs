@@ -329,7 +329,7 @@ pub(crate) fn family_name_first(name: &str) -> String {
 /// Somebody who issues access tokens tells its identifier and its keys.
 #[async_trait]
 pub trait IssuerDocuments: Send + Sync {
-    /// What the metadata at `url` (OpenID Connect Discovery 1.0 or RFC 8414) and the key set to which
+    /// What the metadata at `url` (`OpenID` Connect Discovery 1.0 or RFC 8414) and the key set to which
     /// it points say now.
     async fn fetch(&self, url: &str) -> Result<IssuerDocument, PlatformFailure>;
 }

@@ -175,10 +175,10 @@ mod tests {
         async fn ask(self) -> Result<(u32, Ages), PlatformFailure> {
             let count = self.count.fetch_add(1, Ordering::SeqCst) + 1;
             let _passed = self.gate.acquire().await.unwrap();
-            match self.fails.load(Ordering::SeqCst) {
-                true => Err(PlatformFailure::unavailable("test", "told to")),
-                false => Ok((count, AGES)),
+            if self.fails.load(Ordering::SeqCst) {
+                return Err(PlatformFailure::unavailable("test", "told to"));
             }
+            Ok((count, AGES))
         }
 
         fn count(&self) -> u32 {

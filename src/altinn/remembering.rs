@@ -39,7 +39,7 @@ const COUNT_OF_NAMES: u64 = 100_000;
 
 /// The same platform, but it is not asked again what it has just said.
 pub(super) fn remembering(platform: Platform, clock: &Clock) -> Platform {
-    let quarter = Duration::from_secs(15 * 60);
+    let quarter = Duration::from_mins(15);
     let decisions = Remembered::new(DECISIONS, quarter, clock.clone(), |_: &Vec<bool>| 1);
     let parties = Remembered::new(PARTIES, quarter, clock.clone(), |parties: &Vec<AuthorizedParty>| {
         let units = parties.iter().map(|party| party.sub_parties.len()).sum::<usize>();

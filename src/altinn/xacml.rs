@@ -191,9 +191,8 @@ impl Request {
     }
 
     fn question(&self, reference: &Reference) -> Option<Question<'_>> {
-        let among = |categories: &'_ [Category]| {
-            let position = categories.iter().position(|own| reference.reference_id.contains(&own.id));
-            position
+        let among = |categories: &[Category]| {
+            categories.iter().position(|own| reference.reference_id.contains(&own.id))
         };
         let subject = &self.access_subject[among(&self.access_subject)?];
         let action = self.action[among(&self.action)?].value(ACTION)?;

@@ -49,13 +49,13 @@ impl App {
         loop {
             tokio::time::sleep(LOOK).await;
             // The database tells when it is time; it need not be asked that often.
-            if rounds % 5 == 0
+            if rounds.is_multiple_of(5)
                 && let Err(failure) = self.renew_registry(every, false).await
             {
                 tracing::warn!(error = %failure, "the registry of resources was not brought up to date");
             }
             rounds = rounds.wrapping_add(1);
-            if rounds % NAMES == 0 {
+            if rounds.is_multiple_of(NAMES) {
                 self.access.renew_names().await;
             }
             if let Err(failure) = self.follow_registry().await {

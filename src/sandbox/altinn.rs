@@ -143,15 +143,16 @@ impl Face {
         let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         verifier.verify(header, self.clock.now()).ok()
     }
+}
 
-    fn decide(&self, catalogue: &Catalogue, question: Option<Question<'_>>) -> Option<bool> {
-        let question = question?;
-        let user = identified(catalogue, question.user)?;
-        let party = identified(catalogue, question.party)?;
-        let access = catalogue.access(&user, &party)?;
-        let Question { resource, instance, action, part, .. } = &question;
-        Some(catalogue.permits(&access, resource, instance, action, part))
-    }
+/// Whether the rules permit what is asked; `None` for what they know nothing of.
+fn decide(catalogue: &Catalogue, question: Option<Question<'_>>) -> Option<bool> {
+    let question = question?;
+    let user = identified(catalogue, question.user)?;
+    let party = identified(catalogue, question.party)?;
+    let access = catalogue.access(&user, &party)?;
+    let Question { resource, instance, action, part, .. } = &question;
+    Some(catalogue.permits(&access, resource, instance, action, part))
 }
 
 /// Somebody by a namespace and an id.
@@ -168,7 +169,7 @@ async fn authorize(State(face): State<FaceState>, body: Bytes) -> Response {
     };
     let catalogue = face.catalogue.get();
     let results = envelope.request.questions().map(|question| {
-        let decision = match face.decide(&catalogue, question) {
+        let decision = match decide(&catalogue, question) {
             Some(true) => "Permit",
             Some(false) => "Deny",
             None => "NotApplicable",

@@ -74,7 +74,7 @@ enum OneOrMany {
 }
 
 async fn show(State(faults): State<Faults>) -> Response {
-    axum_json(&*faults.all())
+    as_json(&faults.all())
 }
 
 async fn add(State(faults): State<Faults>, body: Bytes) -> Response {
@@ -93,7 +93,7 @@ async fn add(State(faults): State<Faults>, body: Bytes) -> Response {
         return (StatusCode::BAD_REQUEST, usage).into_response();
     }
     faults.all().extend(added);
-    axum_json(&*faults.all())
+    as_json(&faults.all())
 }
 
 async fn clear(State(faults): State<Faults>) -> StatusCode {
@@ -101,7 +101,7 @@ async fn clear(State(faults): State<Faults>) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-fn axum_json(faults: &[Fault]) -> Response {
+fn as_json(faults: &[Fault]) -> Response {
     let body = serde_json::to_vec(faults).unwrap_or_default();
     ([(axum::http::header::CONTENT_TYPE, "application/json")], body).into_response()
 }

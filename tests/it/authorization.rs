@@ -414,6 +414,7 @@ async fn other_organisations_find_nothing() {
                 _ if method == Method::PATCH => json!([{ "op": "replace", "path": "/progress", "value": 1 }]),
                 _ => put_body(&owner.dialog(id).await),
             };
+            let path = format!("{path}?isSilentUpdate=true");
             let mut call = foreign.call(method.clone(), &path);
             if let Some(media_type) = operation.body.media_types().first() {
                 call = call.content_type(media_type).body(body.to_string());
