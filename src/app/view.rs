@@ -721,9 +721,12 @@ impl Eyes<'_> {
             listed;
         let for_owner = self.shades.is_none();
         // What is shown as the ordinary text, and what beside it.
-        let choose = |ordinary, other| match for_owner {
-            true => (ordinary, other),
-            false => (ordinary_or_not(ordinary, other, login_is_strong_enough), None),
+        let choose = |ordinary, other| {
+            if for_owner {
+                (ordinary, other)
+            } else {
+                (ordinary_or_not(ordinary, other, login_is_strong_enough), None)
+            }
         };
         let seen_since_last_update = self.seen_since(&seen, dialog.updated_at);
         let seen_since_last_content_update = self.seen_since(&seen, dialog.content_updated_at);
