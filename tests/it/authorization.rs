@@ -86,6 +86,11 @@ async fn users_see_what_their_rights_reach() {
     }
 }
 
+/// Name and attribute of an action, and whether it is permitted.
+type Action = (&'static str, Option<&'static str>, bool);
+/// Attribute of a transmission, and whether it may be read.
+type Transmission = (Option<&'static str>, bool);
+
 #[tokio::test]
 async fn parts_of_a_dialog_are_decided_one_by_one() {
     for service in services().await {
@@ -107,7 +112,7 @@ async fn parts_of_a_dialog_are_decided_one_by_one() {
             }
             transmission
         };
-        let cases: [(&str, Vec<(&str, Option<&str>, bool)>, Vec<(Option<&str>, bool)>); 3] = [
+        let cases: [(&str, Vec<Action>, Vec<Transmission>); 3] = [
             (
                 RESOURCE,
                 vec![

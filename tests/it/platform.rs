@@ -275,6 +275,8 @@ async fn start(settings: ServeSettings, store: dialogporten::store::Store) -> St
     }
 }
 
+type Change<'a> = &'a dyn Fn(&mut ServeSettings);
+
 #[tokio::test]
 async fn what_is_missing_for_production_is_named() {
     use clap::Parser;
@@ -289,7 +291,6 @@ async fn what_is_missing_for_production_is_named() {
     };
     assert_eq!(check(&|_| {}), "");
     let some = |text: &str| Some(text.to_owned());
-    type Change<'a> = &'a dyn Fn(&mut ServeSettings);
     let cases: [(Change<'_>, &str); 17] = [
         (&|s| s.database.database_url = None, "DATABASE_URL"),
         (&|s| s.public_url = None, "DIALOGPORTEN_PUBLIC_URL"),
