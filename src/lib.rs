@@ -19,8 +19,8 @@
 //! | [`search`] | filters, order, position |
 //! | [`access`] | who calls, and what the caller may do and see |
 //! | [`store`] | all SQL |
-//! | [`altinn`] | what the platform is asked |
-//! | [`sandbox`] | the platform's stand-in, tokens, own PostgreSQL |
+//! | [`altinn`] | what the platform is asked, and its HTTP clients |
+//! | [`sandbox`] | the platform's stand-in, also over HTTP; tokens, own PostgreSQL |
 
 pub mod access;
 pub mod altinn;
