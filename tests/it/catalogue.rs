@@ -103,7 +103,9 @@ async fn limits_are_those_that_hold() {
             std::iter::repeat_n((parameter, value), count).chain(one).collect()
         };
         person.list(&query(most)).await.expect(200);
-        person.list(&query(most + 1)).await.assert_problem(400, &[(parameter, &most.to_string())]);
+        let (count, text) = (format!("{parameter}.count"), most.to_string());
+        let refused = person.list(&query(most + 1)).await;
+        refused.assert_problem(400, &[(parameter, &text), (&count, &text)]);
     }
     let most = limits["serviceOwnerSearch"]["maxPartyFilterValues"].as_u64().unwrap();
     let path = |count: u64| {
@@ -111,7 +113,8 @@ async fn limits_are_those_that_hold() {
         format!("/api/v1/serviceowner/dialogs/endusercontext?{parties}")
     };
     service.owner().get(&path(most)).await.expect(200);
-    service.owner().get(&path(most + 1)).await.assert_problem(400, &[("party", &most.to_string())]);
+    let refused = service.owner().get(&path(most + 1)).await;
+    refused.assert_problem(400, &[("party", &most.to_string()), ("party.count", "")]);
     service
         .anonymous()
         .get(LIMITS)
@@ -204,5 +207,30 @@ async fn users_see_the_services_of_their_parties() {
     let bad = person.get(&format!("{OWN_SERVICES}?party={PERSON}&party=x")).await;
     bad.assert_problem(400, &[("party[1]", "URN")]);
     let many = vec![format!("party={PERSON}"); 101].join("&");
-    person.get(&format!("{OWN_SERVICES}?{many}")).await.assert_problem(400, &[("party", "at most 100")]);
+    person
+        .get(&format!("{OWN_SERVICES}?{many}"))
+        .await
+        .assert_problem(400, &[("party", "at most 100"), ("party.count", "at most 100")]);
+}
+
+#[tokio::test]
+async fn users_with_very_many_parties_see_all_services() {
+    let builtin = include_str!("../../src/sandbox/catalogue.toml");
+    let more = "[[generate]]\nuser = \"person:17819098557\"\nparties = 1000";
+    let file = temporary_directory().with_extension("toml");
+    std::fs::write(&file, format!("{builtin}\n{more}")).unwrap();
+    let service = Service::with_catalogue(&file, "2031-05-17T12:00:00Z").await;
+    std::fs::remove_file(file).unwrap();
+    let owner = service.owner();
+    owner.created(&dialog()).await;
+    owner.created(&dialog().with("/serviceResource", EVENTS)).await;
+    // The thousand, and themselves.
+    let user = service.person_with("17819098557", 3);
+    let all = user.get(OWN_SERVICES).await.expect(200).json();
+    assert_eq!(all["isFullCatalogueFallback"], true);
+    assert_eq!(ids(&all), ["ttd-dialogporten-automated-tests", "ttd-altinn-events-automated-tests"]);
+    let own = "urn:altinn:person:identifier-no:17819098557";
+    owner.created(&dialog().with("/party", own).with("/serviceResource", DEMO_NOTICE)).await;
+    let some = user.get(&format!("{OWN_SERVICES}?party={own}&party={PERSON}")).await.expect(200).json();
+    assert_eq!((ids(&some), some.get("isFullCatalogueFallback")), (vec!["ttd-demo-notice"], None));
 }
