@@ -203,7 +203,14 @@ fn minimum_level(policy: &str) -> Option<Option<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    use reqwest::Url;
+
     use super::*;
+    use crate::altinn::client::Connection;
 
     #[test]
     fn levels_are_found_in_any_obligation() {
@@ -268,5 +275,61 @@ mod tests {
             title: LocalizedTexts::from([("nb".into(), "Tjeneste".into())]),
         };
         assert_eq!(resources, [ListedResource { resource: expected, has_level: false }]);
+    }
+
+    #[tokio::test]
+    async fn pages_of_changes_are_followed_on_the_same_host_only() {
+        let change = |name: &str, deleted: bool| {
+            serde_json::json!({
+                "subjectUrn": format!("urn:altinn:rolecode: {name}"),
+                "resourceUrn": "urn:altinn:resource:Some-Service",
+                "updatedAt": "2026-01-01T00:00:00.123456+01:00",
+                "deleted": deleted,
+            })
+        };
+        let page = move |target: &str| {
+            let (data, next) = if target.contains("?since=") {
+                // Whom to ask next is not for the answer to say.
+                (vec![change("DAGL", false)], Some("https://elsewhere.example/other/path?page=2"))
+            } else if target.ends_with("/resource/updated?page=2") {
+                (vec![change("priv", true)], Some("?page=3"))
+            } else {
+                (Vec::new(), Some("?page=4"))
+            };
+            serde_json::json!({ "links": { "next": next }, "data": data }).to_string()
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        std::thread::spawn(move || {
+            for connection in listener.incoming().take(3) {
+                let mut connection = connection.unwrap();
+                let mut lines = BufReader::new(connection.try_clone().unwrap()).lines().map_while(Result::ok);
+                let first = lines.next().unwrap();
+                lines.find(String::is_empty);
+                let body = page(first.split(' ').nth(1).unwrap());
+                let length = body.len();
+                write!(
+                    connection,
+                    "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+                )
+                .unwrap();
+            }
+        });
+        let connection = Connection::new(Duration::from_secs(5)).unwrap();
+        let api = || PlatformApi::new("test", connection.clone(), base.clone(), None);
+        let registry =
+            HttpResourceRegistry { api: api(), organizations: api(), base_url: base.as_str().to_owned() };
+        let changes = registry.subject_resources(None).await.unwrap();
+        let found: Vec<_> = changes
+            .iter()
+            .map(|change| (change.subject.as_str(), change.resource.as_str(), change.is_deleted))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("urn:altinn:rolecode:dagl", "some-service", false),
+                ("urn:altinn:rolecode:priv", "some-service", true),
+            ]
+        );
     }
 }

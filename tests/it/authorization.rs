@@ -468,3 +468,27 @@ async fn it_is_explained_why() {
         .assert_problem(400, &[("dialogId", "id")]);
     Service::over_http().await.anonymous().get(&path).await.expect(404);
 }
+
+#[tokio::test]
+async fn what_the_platform_tells_of_itself_is_the_same() {
+    let [here, there] = services().await;
+    for service in [here, there] {
+        service.owner().created(&dialog()).await;
+    }
+    for client in [Service::person, Service::system_user, Service::email_user] {
+        let parties =
+            async |service: &Service| client(service).get("/api/v1/enduser/parties").await.expect(200).json();
+        assert_eq!(parties(here).await, parties(there).await);
+    }
+    let described = async |service: &Service| -> Value {
+        let path = "/api/v1/metadata/serviceresources";
+        let all = service.anonymous().get(path).await.expect(200).json();
+        let id = RESOURCE.rsplit(':').next().unwrap();
+        let is_it =
+            |item: &&Value| item["serviceResource"]["id"].as_str().is_some_and(|own| own.ends_with(id));
+        all["items"].as_array().unwrap().iter().find(is_it).expect("the service").clone()
+    };
+    let (described_here, described_there) = (described(here).await, described(there).await);
+    assert_eq!(described_here, described_there);
+    assert!(described_here.to_string().contains("/sandbox/altinn/resourceregistry/"), "{described_here:#}");
+}
