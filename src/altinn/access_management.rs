@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::client::PlatformApi;
+use super::client::{PlatformApi, RESERVED};
 use super::{
     AccessManagement, AccessSubject, AuthorizedInstance, AuthorizedParty, LocalizedTexts, PlatformFailure,
 };
@@ -19,9 +19,6 @@ const PARTIES: &str = "accessmanagement/api/v1/resourceowner/authorizedparties";
 
 /// Languages in which roles and access packages have names.
 const LANGUAGES: [&str; 3] = ["nb", "nn", "en"];
-
-/// What is encoded in a URI's segment: all but the unreserved characters (RFC 3986, section 2.3).
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 pub(super) struct HttpAccessManagement {
     pub api: PlatformApi,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use bytes::{Bytes, BytesMut};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use reqwest::redirect::Policy;
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
@@ -15,6 +16,9 @@ use serde::de::DeserializeOwned;
 use super::PlatformFailure;
 use super::circuit::CircuitBreaker;
 use super::credentials::Credentials;
+
+/// What is encoded in a URI's segment: all but the unreserved characters (RFC 3986, section 2.3).
+pub(super) const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Longer answers are refused.
 const MOST_BYTES: usize = 64 * 1024 * 1024;

@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use percent_encoding::utf8_percent_encode;
 use roxmltree::Document;
 use serde::Deserialize;
 
-use super::client::PlatformApi;
+use super::client::{PlatformApi, RESERVED};
 use super::{
     ListedResource, LocalizedTexts, PlatformFailure, ResourceRegistry, ServiceOwner, ServiceResource,
     SubjectResource,
@@ -94,7 +95,8 @@ impl ResourceRegistry for HttpResourceRegistry {
     }
 
     async fn minimum_level(&self, resource: &str) -> Result<Option<u8>, PlatformFailure> {
-        let url = self.api.url(&format!("resourceregistry/api/v1/resource/{resource}/policy"))?;
+        let id = utf8_percent_encode(resource, RESERVED);
+        let url = self.api.url(&format!("resourceregistry/api/v1/resource/{id}/policy"))?;
         let Some(policy) = self.api.bytes(|http| http.get(url.clone())).await? else {
             return Ok(None);
         };
@@ -142,7 +144,8 @@ impl ResourceRegistry for HttpResourceRegistry {
     }
 
     fn description_url(&self, resource: &str) -> String {
-        format!("{}/resourceregistry/api/v1/resource/{resource}", self.base_url)
+        let id = utf8_percent_encode(resource, RESERVED);
+        format!("{}/resourceregistry/api/v1/resource/{id}", self.base_url)
     }
 }
 

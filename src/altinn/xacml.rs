@@ -132,7 +132,7 @@ fn resource(about: &DecisionSubject, part: &str) -> Vec<(String, String)> {
     let mut attributes = Vec::new();
     match split {
         Some((namespace, other)) if namespace.eq_ignore_ascii_case(RESOURCE) => {
-            attributes.extend(named(other));
+            attributes.extend(named(&other.to_lowercase()));
         }
         _ => {
             attributes.extend(named(&about.resource));
@@ -323,6 +323,7 @@ mod tests {
             ("some-service", "urn:altinn:subresource:x", "some-service", DIALOG, "x"),
             ("some-service", "urn:altinn:task:Task_1", "some-service", DIALOG, "urn:altinn:task:Task_1"),
             ("some-service", "urn:altinn:resource:other", "other", "", "main"),
+            ("some-service", "URN:Altinn:Resource:Other", "other", "", "main"),
             ("some-service", "urn:altinn:resource:app_ttd_a_b", "app_ttd_a_b", "", "main"),
             ("app_ttd_x", "main", "app_ttd_x", DIALOG, "main"),
             ("app_x", "main", "app_x", DIALOG, "main"),

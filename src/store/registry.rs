@@ -123,41 +123,55 @@ impl Store {
             let chosen = pairs.iter().filter(move |(_, is_there)| **is_there == wanted);
             chosen.map(|((subject, resource), _)| (*subject, *resource)).unzip::<_, _, Vec<_>, Vec<_>>()
         };
-        let (there, gone) = (chosen(true), chosen(false));
+        let there = chosen(true);
+        // When all there is was read, all else is gone.
+        let gone = if news.is_all { (Vec::new(), Vec::new()) } else { chosen(false) };
         let until = news.changes.iter().map(|change| change.updated_at).max().map(Timestamp::utc);
         let ids: Vec<&str> = news.resources.iter().map(|resource| resource.id.as_str()).collect();
         let documents: Vec<Json<&ServiceResource>> = news.resources.iter().map(Json).collect();
         let statement = "with resource as (
                 select * from unnest($1::text[], $2::jsonb[]) as resource (id, document)
+            ), pair_there as materialized (
+                select * from unnest($4::text[], $5::text[]) as pair (subject, resource)
+            ), pair_gone as materialized (
+                select * from unnest($6::text[], $7::text[]) as pair (subject, resource)
+            ), changed as (
+                select id from resource
+                where not exists (
+                    select from registry_resource known
+                    where known.id = resource.id and known.document = resource.document)
             ), kept as (
                 insert into registry_resource as old (id, document, level_read_at)
                 select id, document, now() from resource
                 on conflict (id) do update set document = excluded.document,
                     level_read_at = case when old.id = any($3) then now() else old.level_read_at end
                 where old.document <> excluded.document or old.id = any($3)
-                returning old.id
-            ), changed as (
-                select id from resource
-                where not exists (
-                    select from registry_resource known
-                    where known.id = resource.id and known.document = resource.document)
             ), gone_resource as (
-                delete from registry_resource where id <> all($1) returning id
+                delete from registry_resource known
+                where not exists (select from resource where resource.id = known.id)
+                returning id
             ), there as (
                 insert into registry_subject (subject, resource)
-                select * from unnest($4::text[], $5::text[]) on conflict do nothing returning subject
+                select subject, resource from pair_there on conflict do nothing
+                returning subject
             ), gone as (
-                delete from registry_subject pair
-                where (pair.subject, pair.resource) in (select * from unnest($6::text[], $7::text[]))
-                    or ($8 and not (pair.subject, pair.resource) in (select * from unnest($4::text[], $5::text[])))
+                delete from registry_subject known using pair_gone
+                where known.subject = pair_gone.subject and known.resource = pair_gone.resource
+                returning known.subject
+            ), rest as (
+                delete from registry_subject known
+                where $8 and not exists (
+                    select from pair_there
+                    where pair_there.subject = known.subject and pair_there.resource = known.resource)
                 returning subject
             )
             update registry_state set leased_until = null, read_at = now(),
                 all_read_at = case when $8 then now() else all_read_at end,
                 changed_until = greatest(changed_until, $9),
-                version = version + case when exists (select from changed) or exists (select from gone_resource)
-                    or exists (select from there) or exists (select from gone) or version = 0 then 1 else 0 end
-            where (select count(*) from kept) >= 0";
+                version = version + case when version = 0
+                    or exists (select from changed) or exists (select from gone_resource)
+                    or exists (select from there) or exists (select from gone) or exists (select from rest)
+                    then 1 else 0 end";
         self.connections
             .execute(
                 query(statement)
