@@ -116,7 +116,7 @@ pub struct PlatformSettings {
         default_value = "https://altinncdn.no"
     )]
     pub altinn_cdn_url: String,
-    /// Key that the platform's gateway asks for. May be left out where it asks for none.
+    /// Key that the platform's gateway asks for.
     #[arg(long, env = "DIALOGPORTEN_ALTINN_SUBSCRIPTION_KEY", value_name = "KEY", hide_env_values = true)]
     pub altinn_subscription_key: Option<String>,
     /// Issuer of Maskinporten, such as `https://maskinporten.no/`.

@@ -192,10 +192,9 @@ impl PlatformApi {
             None => None,
         };
         if let (Some(credentials), Some(token)) = (&self.credentials, &token) {
-            request = request.bearer_auth(token);
-            if let Some(key) = credentials.subscription_key() {
-                request = request.header("ocp-apim-subscription-key", key);
-            }
+            request = request
+                .bearer_auth(token)
+                .header("ocp-apim-subscription-key", credentials.subscription_key());
         }
         let (status, body) = self.connection.once(self.service, request).await.map_err(transient)?;
         if status.is_success() {

@@ -80,7 +80,7 @@ pub(super) struct Credentials {
     client: MaskinportenClient,
     connection: Connection,
     exchange: Url,
-    subscription_key: Option<String>,
+    subscription_key: String,
     clock: Clock,
     token: ArcSwapOption<Token>,
     /// Held by the one who renews the token.
@@ -104,15 +104,15 @@ impl Credentials {
         client: MaskinportenClient,
         connection: Connection,
         exchange: Url,
-        subscription_key: Option<String>,
+        subscription_key: String,
         clock: Clock,
     ) -> Self {
         let (token, renewal) = (ArcSwapOption::empty(), Mutex::new(()));
         Self { client, connection, exchange, subscription_key, clock, token, renewal }
     }
 
-    pub fn subscription_key(&self) -> Option<&str> {
-        self.subscription_key.as_deref()
+    pub fn subscription_key(&self) -> &str {
+        &self.subscription_key
     }
 
     /// A token of the platform that is valid for a while.

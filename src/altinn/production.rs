@@ -18,7 +18,8 @@ use super::{Platform, PlatformFailure};
 use crate::clock::Clock;
 
 /// What we ask Maskinporten for.
-const SCOPE: &str = "altinn:register/partylookup.admin altinn:authorization/authorize.admin \
+const SCOPE: &str = "altinn:events.publish altinn:events.publish.admin \
+    altinn:register/partylookup.admin altinn:authorization/authorize.admin \
     altinn:accessmanagement/authorizedparties.admin";
 
 /// Where the platform is, and who we are there.
@@ -28,7 +29,7 @@ pub struct PlatformSettings {
     /// Base address of the public list of service owners.
     pub cdn_url: Url,
     /// The key that the platform's gateway asks for.
-    pub subscription_key: Option<String>,
+    pub subscription_key: String,
     /// Issuer of Maskinporten.
     pub maskinporten: Url,
     /// Id of our client at Maskinporten.
@@ -57,11 +58,39 @@ pub enum PlatformFault {
     Client(#[from] PlatformFailure),
 }
 
-/// Clients of the platform's APIs, which remember answers.
+/// What the service calls the platform with.
+pub struct Clients {
+    /// Asks, and remembers answers.
+    pub platform: Platform,
+    /// Proves who we are in calls that are made elsewhere, such as those that publish events.
+    pub tokens: ServiceTokens,
+}
+
+/// Gives tokens of the platform for this service.
+#[derive(Clone, Debug)]
+pub struct ServiceTokens(Arc<Credentials>);
+
+impl ServiceTokens {
+    /// A token that is valid for a while. With `renew` another than before, which the platform has
+    /// refused.
+    ///
+    /// # Errors
+    /// When Maskinporten or the platform gives none.
+    pub async fn token(&self, renew: bool) -> Result<String, PlatformFailure> {
+        let token = self.0.token().await?;
+        if !renew {
+            return Ok(token.to_string());
+        }
+        self.0.forget(&token);
+        Ok(self.0.token().await?.to_string())
+    }
+}
+
+/// Clients of the platform's APIs.
 ///
 /// # Errors
 /// When the key is not one.
-pub fn platform(settings: &PlatformSettings, clock: &Clock) -> Result<Platform, PlatformFault> {
+pub fn clients(settings: &PlatformSettings, clock: &Clock) -> Result<Clients, PlatformFault> {
     let connection = Connection::new(settings.deadline)?;
     let client = MaskinportenClient::new(
         settings.maskinporten.as_str(),
@@ -102,5 +131,5 @@ pub fn platform(settings: &PlatformSettings, clock: &Clock) -> Result<Platform, 
         }),
         names: Arc::new(HttpNames { api: authorised("the register") }),
     };
-    Ok(remembering(platform, clock))
+    Ok(Clients { platform: remembering(platform, clock), tokens: ServiceTokens(credentials) })
 }

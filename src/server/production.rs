@@ -48,6 +48,8 @@ fn read(settings: &ServeSettings) -> Result<Read, StartFailure> {
     required("DATABASE_URL", settings.database.url());
     let public_url = required("DIALOGPORTEN_PUBLIC_URL", settings.public_url.as_deref());
     let altinn = required("DIALOGPORTEN_ALTINN_URL", given.altinn_url.as_deref());
+    let subscription_key =
+        required("DIALOGPORTEN_ALTINN_SUBSCRIPTION_KEY", given.altinn_subscription_key.as_deref());
     let maskinporten = required("DIALOGPORTEN_MASKINPORTEN_URL", given.maskinporten_url.as_deref());
     let client_id = required("DIALOGPORTEN_MASKINPORTEN_CLIENT_ID", given.maskinporten_client_id.as_deref());
     let client_key = required("DIALOGPORTEN_MASKINPORTEN_KEY", given.maskinporten_key.as_deref());
@@ -115,7 +117,7 @@ fn read(settings: &ServeSettings) -> Result<Read, StartFailure> {
     let platform = PlatformSettings {
         url: altinn,
         cdn_url,
-        subscription_key: filled(given.altinn_subscription_key.as_deref()).map(str::to_owned),
+        subscription_key,
         maskinporten,
         client_id,
         client_key,
@@ -142,7 +144,7 @@ pub(super) async fn backing(
     public_url: &str,
 ) -> Result<Backing, StartFailure> {
     let read = read(settings)?;
-    let platform = production::platform(&read.platform, clock)
+    let clients = production::clients(&read.platform, clock)
         .map_err(|fault| StartFailure::Setting(format!("DIALOGPORTEN_MASKINPORTEN_KEY: {fault}.")))?;
     let (own, further) = dialog_token_keys::read(&settings.platform)?;
     let own =
@@ -168,7 +170,7 @@ pub(super) async fn backing(
         background.spawn(keeper.keep(has_answered));
     }
     Ok(Backing {
-        platform,
+        platform: clients.platform,
         tokens: TokenVerifier::new(issuers),
         dialog_tokens: DialogTokenSigner::new(own, further, public_url),
         pseudonym_secret: store.shared_secret(PSEUDONYM).await?,

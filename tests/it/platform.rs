@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use dialogporten::altinn::production::{PlatformSettings, clients};
 use dialogporten::config::{CommandLine, ServeSettings};
+use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -291,7 +293,7 @@ async fn what_is_missing_for_production_is_named() {
     };
     assert_eq!(check(&|_| {}), "");
     let some = |text: &str| Some(text.to_owned());
-    let cases: [(Change<'_>, &str); 17] = [
+    let cases: [(Change<'_>, &str); 18] = [
         (&|s| s.database.database_url = None, "DATABASE_URL"),
         (&|s| s.public_url = None, "DIALOGPORTEN_PUBLIC_URL"),
         (&|s| s.platform.altinn_url = Some(" ".into()), "DIALOGPORTEN_ALTINN_URL"),
@@ -299,6 +301,7 @@ async fn what_is_missing_for_production_is_named() {
             &|s| s.platform.altinn_url = Some("http://platform.altinn.no".into()),
             "DIALOGPORTEN_ALTINN_URL must",
         ),
+        (&|s| s.platform.altinn_subscription_key = None, "DIALOGPORTEN_ALTINN_SUBSCRIPTION_KEY"),
         (&|s| s.platform.maskinporten_url = None, "DIALOGPORTEN_MASKINPORTEN_URL"),
         (&|s| s.platform.maskinporten_client_id = None, "DIALOGPORTEN_MASKINPORTEN_CLIENT_ID"),
         (&|s| s.platform.maskinporten_key = None, "DIALOGPORTEN_MASKINPORTEN_KEY"),
@@ -374,4 +377,31 @@ async fn keys_of_dialog_tokens_are_changed_without_a_gap() {
     let after = Service::start_with(settings, database, sandbox.clock.clone()).await;
     assert_eq!(kids(&after).await, ["second", "first"]);
     assert_eq!(signed_with(&after).await, "second");
+}
+
+#[tokio::test]
+async fn tokens_for_other_calls_are_given_too() {
+    let sandbox = Service::shared().await;
+    let given = sandbox.production_settings().platform;
+    let url = |text: &Option<String>| text.as_deref().unwrap().parse().unwrap();
+    let settings = PlatformSettings {
+        url: url(&given.altinn_url),
+        cdn_url: given.altinn_cdn_url.parse().unwrap(),
+        subscription_key: given.altinn_subscription_key.clone().unwrap(),
+        maskinporten: url(&given.maskinporten_url),
+        client_id: given.maskinporten_client_id.clone().unwrap(),
+        client_key: serde_json::from_str(given.maskinporten_key.as_deref().unwrap()).unwrap(),
+        deadline: Duration::from_secs(5),
+    };
+    let tokens = clients(&settings, &sandbox.clock).unwrap().tokens;
+    let token = tokens.token(false).await.unwrap();
+    assert_eq!(tokens.token(false).await.unwrap(), token);
+    let event = json!({ "id": sandbox.unique() });
+    let path = "/sandbox/altinn/events/api/v1/events";
+    let publish = |token: &str| sandbox.with_token(token).call(Method::POST, path).json(&event);
+    publish(&token).await.expect(200);
+    publish(&tokens.token(true).await.unwrap()).await.expect(200);
+    publish(&sandbox.owner_token()).await.expect(403);
+    let published = sandbox.anonymous().get("/sandbox/altinn/events").await.expect(200).json();
+    assert!(published.as_array().unwrap().contains(&event));
 }
