@@ -20,6 +20,7 @@
 //! | [`access`] | who calls, and what the caller may do and see |
 //! | [`store`] | all SQL |
 //! | [`altinn`] | what the platform is asked, and its HTTP clients |
+//! | [`seed`] | made-up data, as skewed as real data is |
 //! | [`sandbox`] | the platform's stand-in, also over HTTP; tokens, own PostgreSQL |
 
 pub mod access;
@@ -33,6 +34,7 @@ pub mod dialog;
 pub mod json;
 pub mod sandbox;
 pub mod search;
+pub mod seed;
 pub mod server;
 pub mod store;
 pub mod telemetry;

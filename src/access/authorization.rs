@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::caller::Caller;
 use super::catalogue::{DescribedResource, Names};
@@ -26,7 +26,7 @@ const DEFAULT_LEVEL: u8 = 3;
 /// How the storage of apps labels the dialog of an instance.
 const STORAGE_PREFIX: &str = "urn:altinn:integration:storage:";
 
-/// How many names are looked up at a time for one request.
+/// How many names one request looks up at a time.
 const NAMES_AT_A_TIME: usize = 8;
 
 /// The attribute of a resource as a whole.
@@ -160,7 +160,7 @@ impl Access {
             .collect()
     }
 
-    /// Names of actors by id.
+    /// Names of actors by id, looked up side by side.
     ///
     /// # Errors
     /// When the platform does not answer.
@@ -168,20 +168,15 @@ impl Access {
         &self,
         ids: BTreeSet<&str>,
     ) -> Result<HashMap<String, Option<String>>, PlatformFailure> {
-        let look_up = async |id: &str| {
-            let name = match PartyUrn::parse(id) {
+        let name = async |id: String| {
+            let name = match PartyUrn::parse(&id) {
                 Some(party) => self.platform.names.name(&party).await?,
                 None => None,
             };
-            Ok((id.to_owned(), name))
+            Ok((id, name))
         };
-        let mut names = HashMap::with_capacity(ids.len());
-        let mut asked = stream::iter(ids.into_iter().map(look_up)).buffer_unordered(NAMES_AT_A_TIME);
-        while let Some(found) = asked.next().await {
-            let (id, name) = found?;
-            names.insert(id, name);
-        }
-        Ok(names)
+        let ids: Vec<String> = ids.into_iter().map(str::to_owned).collect();
+        stream::iter(ids).map(name).buffer_unordered(NAMES_AT_A_TIME).try_collect().await
     }
 
     /// The dialogs among which an end user's are found; each is judged by
@@ -290,7 +285,9 @@ impl Access {
         let granted: BTreeSet<ActionAttribute> =
             questions.into_iter().zip(answers).filter(|(_, permit)| *permit).map(|(q, _)| q).collect();
         let on_list = !granted.iter().any(|grant| grant.attribute == MAIN) && {
-            self.is_listed(caller, dialog, &instance_references(dialog, service_owner_labels)).await?
+            let parties = self.parties(caller, std::slice::from_ref(&dialog.party)).await?;
+            let references = instance_references(dialog, service_owner_labels);
+            !grants(&self.resources.load(), &parties, dialog, &references).is_empty()
         };
         Ok(DialogAuthorization {
             granted,
@@ -300,27 +297,18 @@ impl Access {
         })
     }
 
-    /// Whether the dialog is among those that the user may list.
+    /// Whether each of these dialogs, given with its service owner's labels, is among those that the
+    /// user may list: one question for all.
     ///
     /// # Errors
     /// When the platform does not answer.
     pub async fn may_list(
         &self,
         caller: &Caller,
-        dialog: &Dialog,
-        service_owner_labels: &[String],
-    ) -> Result<bool, PlatformFailure> {
-        self.is_listed(caller, dialog, &instance_references(dialog, service_owner_labels)).await
-    }
-
-    async fn is_listed(
-        &self,
-        caller: &Caller,
-        dialog: &Dialog,
-        references: &[String],
-    ) -> Result<bool, PlatformFailure> {
-        let parties = self.parties(caller, std::slice::from_ref(&dialog.party)).await?;
-        Ok(!grants(&self.resources.load(), &parties, dialog, references).is_empty())
+        dialogs: &[(Dialog, Vec<String>)],
+    ) -> Result<Vec<bool>, PlatformFailure> {
+        let grants = self.grants(caller, dialogs).await?;
+        Ok(grants.iter().map(|grants| !grants.is_empty()).collect())
     }
 
     /// For each of `dialogs` with the labels of its service owner, through what the user may list it;
@@ -334,6 +322,10 @@ impl Access {
         dialogs: &[(Dialog, Vec<String>)],
     ) -> Result<Vec<Vec<Grant>>, PlatformFailure> {
         let mut owners: Vec<PartyUrn> = dialogs.iter().map(|(dialog, _)| dialog.party.clone()).collect();
+        // Without parties the question would be for all that the user has.
+        if owners.is_empty() {
+            return Ok(Vec::new());
+        }
         owners.sort();
         owners.dedup();
         let parties = self.parties(caller, &owners).await?;
@@ -632,5 +624,117 @@ impl DialogAuthorization {
     /// Everything that was permitted, in order of action and attribute.
     pub fn granted(&self) -> impl Iterator<Item = &ActionAttribute> {
         self.granted.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use async_trait::async_trait;
+    use serde_json::json;
+
+    use super::*;
+    use crate::access::claims::Claims;
+    use crate::altinn::{AccessManagement, AccessSubject, PartyNames};
+    use crate::dialog::effects::tests::stored;
+    use crate::sandbox::catalogue::LiveCatalogue;
+    use crate::sandbox::platform::platform;
+    use crate::timestamp::Timestamp;
+
+    /// The sandbox's platform, counting what it is asked.
+    struct Counting {
+        platform: Platform,
+        questions: AtomicUsize,
+        at_a_time: AtomicUsize,
+        most_at_a_time: AtomicUsize,
+    }
+
+    #[async_trait]
+    impl PartyNames for Counting {
+        async fn name(&self, party: &PartyUrn) -> Result<Option<String>, PlatformFailure> {
+            self.questions.fetch_add(1, Ordering::Relaxed);
+            let now = self.at_a_time.fetch_add(1, Ordering::Relaxed) + 1;
+            self.most_at_a_time.fetch_max(now, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+            let name = self.platform.names.name(party).await;
+            self.at_a_time.fetch_sub(1, Ordering::Relaxed);
+            name
+        }
+    }
+
+    #[async_trait]
+    impl AccessManagement for Counting {
+        async fn authorized_parties(
+            &self,
+            user: &PartyUrn,
+            filter: &[PartyUrn],
+        ) -> Result<Vec<AuthorizedParty>, PlatformFailure> {
+            self.questions.fetch_add(1, Ordering::Relaxed);
+            self.platform.access_management.authorized_parties(user, filter).await
+        }
+
+        async fn access_subjects(&self) -> Result<Vec<AccessSubject>, PlatformFailure> {
+            self.platform.access_management.access_subjects().await
+        }
+    }
+
+    async fn counted() -> (Access, Arc<Counting>) {
+        let start = Timestamp::parse("2030-01-01T00:00:00Z").unwrap();
+        let catalogue = LiveCatalogue::open(None, start).unwrap();
+        let registry = Registry {
+            version: 1,
+            resources: catalogue.get().resources(),
+            subject_resources: catalogue.get().subject_resources(),
+        };
+        let sandbox = platform(Arc::new(catalogue), "http://localhost");
+        let counting = Arc::new(Counting {
+            platform: sandbox.clone(),
+            questions: AtomicUsize::default(),
+            at_a_time: AtomicUsize::default(),
+            most_at_a_time: AtomicUsize::default(),
+        });
+        let platform = Platform { names: counting.clone(), access_management: counting.clone(), ..sandbox };
+        let access = Access::new(platform);
+        access.learn(registry).await;
+        (access, counting)
+    }
+
+    #[tokio::test]
+    async fn names_are_looked_up_some_at_a_time() {
+        let (access, counting) = counted().await;
+        let ids: Vec<String> =
+            (0..50).map(|n| format!("urn:altinn:person:legacy-selfidentified:user{n}")).collect();
+        let names = access.names(ids.iter().map(String::as_str).collect()).await.unwrap();
+        assert_eq!(names.len(), 50);
+        assert_eq!(names[&ids[7]].as_deref(), Some("user7"));
+        assert_eq!(counting.questions.load(Ordering::Relaxed), 50);
+        assert_eq!(counting.most_at_a_time.load(Ordering::Relaxed), NAMES_AT_A_TIME);
+    }
+
+    #[tokio::test]
+    async fn one_question_tells_of_many_dialogs_whether_they_are_listed() {
+        let (access, counting) = counted().await;
+        let payload = json!({ "pid": "08844397713" });
+        let end = Timestamp::parse("2030-01-01T00:00:00Z").unwrap();
+        let caller = Caller::from_claims(&Claims::read(payload.as_object().unwrap(), end)).unwrap();
+        let dialog = |party: &str, resource: &str| {
+            let mut dialog = stored(end);
+            dialog.party = PartyUrn::parse(party).unwrap();
+            resource.clone_into(&mut dialog.service_resource);
+            (dialog, Vec::new())
+        };
+        let own = "urn:altinn:person:identifier-no:08844397713";
+        let others = "urn:altinn:person:identifier-no:13838599936";
+        let resource = "ttd-dialogporten-automated-tests";
+        let dialogs = [
+            dialog(own, resource),
+            dialog(others, resource),
+            dialog(own, "ttd-altinn-events-automated-tests"),
+        ];
+        assert_eq!(access.may_list(&caller, &dialogs).await.unwrap(), [true, false, false]);
+        assert_eq!(counting.questions.load(Ordering::Relaxed), 1);
+        assert!(access.may_list(&caller, &[]).await.unwrap().is_empty());
+        assert_eq!(counting.questions.load(Ordering::Relaxed), 1);
     }
 }

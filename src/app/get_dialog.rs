@@ -133,7 +133,7 @@ impl App {
 
 /// Id of the entry for this user and this state of the dialog, so that opening it twice gives one
 /// entry: a name-based UUID (RFC 9562, version 5) with the time, version and variant of a `UUIDv7`.
-fn seen_id(dialog: &Dialog, user: &str) -> Uuid {
+pub(crate) fn seen_id(dialog: &Dialog, user: &str) -> Uuid {
     let name = format!("{}{}{user}", dialog.updated_at, dialog.content_updated_at);
     let mut bytes = *Uuid::new_v5(&dialog.id, name.as_bytes()).as_bytes();
     bytes[..6].copy_from_slice(&dialog.id.as_bytes()[..6]);

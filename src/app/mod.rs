@@ -24,6 +24,7 @@ use crate::access::Access;
 use crate::access::dialog_token::DialogTokenSigner;
 use crate::altinn::PlatformFailure;
 use crate::clock::Clock;
+use crate::dialog::create::SeenElsewhere;
 use crate::dialog::refusal::Refusal;
 use crate::search::Seal;
 use crate::store::{Store, StoreFailure};
@@ -31,6 +32,7 @@ use crate::store::{Store, StoreFailure};
 pub use admission::Reader;
 pub use create_dialog::Created;
 pub use end_user_context::{DialogEndUserContextItemView, EndUserContextPage};
+pub(crate) use get_dialog::seen_id;
 pub use issuers::IssuerKeeper;
 pub use labels::LabelCommand;
 pub use languages::Languages;
@@ -57,6 +59,8 @@ pub struct App {
     pub dialog_tokens: DialogTokenSigner,
     /// Queues of writers that get in each other's way.
     pub turns: Turns,
+    /// Which new dialogs count as seen.
+    pub seen_elsewhere: SeenElsewhere,
     /// Hides who somebody is from other end users.
     pub pseudonyms: Pseudonyms,
     /// Signs continuation tokens.

@@ -11,6 +11,7 @@ mod registry;
 mod repetition;
 mod rows;
 mod search;
+mod seeding;
 mod seen;
 mod usage;
 mod words;
@@ -29,13 +30,16 @@ pub use referred::Referred;
 pub use registry::{Registry, RegistryLease, RegistryNews};
 pub(crate) use repetition::KEY_IN_USE;
 pub use rows::key_of;
-pub use search::{ListedDialog, Listing};
+pub use search::{Effort, ListedDialog, Listing};
+pub use seeding::{Batch, Relabelled, SeededDialog, Seeding};
 pub use seen::{SeenEntry, Viewing};
 
 /// The database.
 #[derive(Clone)]
 pub struct Store {
     connections: Arc<Connections>,
+    /// How much a page of a search may cost.
+    effort: Effort,
 }
 
 /// How long a statement may take.
@@ -101,6 +105,13 @@ impl Store {
             ("timezone", "UTC"),
             // What PostgreSQL says of words that it leaves out of a query.
             ("client_min_messages", "warning"),
+            // No statement reads a whole table where there is an index, or sorts what an index has in
+            // order, whatever the planner knows or guesses of the parties and services of a request.
+            ("enable_seqscan", "off"),
+            ("enable_sort", "off"),
+            ("jit", "off"),
+            // Searches look up tens of thousands of pairs of party and service in a hash table.
+            ("work_mem", "16MB"),
             ("statement_timeout", STATEMENT_TIMEOUT),
             ("idle_in_transaction_session_timeout", "60s"),
         ]);
@@ -120,7 +131,13 @@ impl Store {
                 })
             })
             .connect_lazy_with(options);
-        Self { connections: Arc::new(Connections::of(pool, connections)) }
+        Self { connections: Arc::new(Connections::of(pool, connections)), effort: Effort::USUAL }
+    }
+
+    /// Searches with another effort, as tests do that want to see where it ends.
+    #[must_use]
+    pub fn with_effort(self, effort: Effort) -> Self {
+        Self { effort, ..self }
     }
 
     /// The pool itself, for what is done before requests are served: later all its connections may be

@@ -50,10 +50,10 @@ async fn shared_database() -> &'static Database {
     DATABASE.get_or_init(async || cluster().await.new_database().await).await
 }
 
-/// Settings of a sandbox.
-fn sandbox_settings(catalogue: Option<&Path>) -> ServeSettings {
-    let mut settings =
-        CommandLine::parse_from(["dialogporten", "--sandbox", "--listen", "127.0.0.1:0"]).serve;
+/// The settings of a sandbox with this catalogue, and these arguments more.
+fn sandbox_settings(catalogue: Option<&Path>, more: &[&str]) -> ServeSettings {
+    let arguments = ["dialogporten", "--sandbox", "--listen", "127.0.0.1:0"];
+    let mut settings = CommandLine::parse_from(arguments.iter().chain(more)).serve;
     // Whatever the environment says about another service.
     settings.public_url = None;
     settings.sandbox.catalogue = catalogue.map(Path::to_owned);
@@ -70,6 +70,12 @@ impl Service {
     /// One more service on the shared database.
     pub async fn another() -> Self {
         Self::start(shared_database().await.clone(), Clock::system()).await
+    }
+
+    /// One more service on the shared database, with these settings.
+    pub async fn with_settings(settings: &[&str]) -> Self {
+        Self::start_with(sandbox_settings(None, settings), shared_database().await.clone(), Clock::system())
+            .await
     }
 
     /// A service on the shared database whose clock stands until it is moved.
@@ -94,11 +100,16 @@ impl Service {
         Self::start(database.clone(), Clock::system()).await
     }
 
+    /// One more service on a database, in a country of its own.
+    pub async fn in_country(database: &Database, catalogue: &Path) -> Self {
+        Self::start_with(sandbox_settings(Some(catalogue), &[]), database.clone(), Clock::system()).await
+    }
+
     /// A sandbox with a database of its own, a clock that stands until it is moved, and this catalogue.
     pub async fn with_catalogue(catalogue: &Path, moment: &str) -> Self {
         let moment = Timestamp::parse(moment).expect("a timestamp");
         let database = cluster().await.new_database().await;
-        Self::start_with(sandbox_settings(Some(catalogue)), database, Clock::fixed(moment)).await
+        Self::start_with(sandbox_settings(Some(catalogue), &[]), database, Clock::fixed(moment)).await
     }
 
     /// The service started for production that all tests share which need none of their own: it has the
@@ -169,7 +180,7 @@ impl Service {
     }
 
     async fn start(database: Database, clock: Clock) -> Self {
-        Self::start_with(sandbox_settings(None), database, clock).await
+        Self::start_with(sandbox_settings(None, &[]), database, clock).await
     }
 
     /// A service with these settings, whatever they say about a database.
