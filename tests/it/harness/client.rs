@@ -359,6 +359,8 @@ fn section_of(status: u16) -> &'static str {
         415 => "rfc7231#section-6.5.13",
         422 => "rfc4918#section-11.2",
         500 => "rfc7231#section-6.6.1",
+        502 => "rfc7231#section-6.6.3",
+        503 => "rfc7231#section-6.6.4",
         _ => panic!("no problem of status {status} is expected"),
     }
 }
