@@ -37,17 +37,26 @@ use crate::api::public::Readiness;
 use crate::api::{self, Api, ApiState, Maintenance};
 use crate::app::{App, Pseudonyms, Turns};
 use crate::clock::Clock;
-use crate::config::{DatabaseSettings, Mode, ServeSettings};
+use crate::config::{DatabaseSettings, EventSettings, Mode, ServeSettings};
+use crate::events::cloud_event::CloudEvents;
+use crate::events::sinks::{
+    AltinnEvents, FixedToken, Log, Memory, Nats, NatsSettings, Sink, Webhook, WebhookFault,
+};
+use crate::events::{EventWork, Events, Live, Patience};
 use crate::sandbox::catalogue::{Catalogue, CatalogueError};
 use crate::sandbox::http::SandboxHttp;
 use crate::sandbox::issuers::{Environment, sandbox_issuers};
 use crate::sandbox::keys::{SandboxKeys, SandboxKeysFailure};
 use crate::sandbox::postgres::{EmbeddedFailure, EmbeddedOptions, EmbeddedPostgres};
 use crate::store::Store;
+use crate::telemetry;
 use crate::timestamp::Timestamp;
 
 /// Most connections at a time; more wait to be accepted.
 const MOST_CONNECTIONS: usize = 10_000;
+
+/// Connections for the work on events.
+const EVENT_CONNECTIONS: u32 = 8;
 
 /// How long a connection may take to send the head of a request, and stay without one. Longer than
 /// load balancers keep unused connections, so that they and not we close them.
@@ -182,6 +191,9 @@ pub struct Server {
     readiness: Readiness,
     stop: watch::Sender<bool>,
     serving: tokio::task::JoinHandle<()>,
+    events: Events,
+    live: Arc<Live>,
+    measuring: tokio::task::JoinHandle<()>,
 }
 
 impl Server {
@@ -208,14 +220,22 @@ impl Server {
             .map_err(|fault| StartFailure::Setting(fault.to_string()))?;
         let readiness = Readiness::default();
         let maintenance = maintenance(settings)?;
+        telemetry::metrics();
+        let store = store.holding_events(settings.events.events_hold_until_visible);
+        let live = Arc::new(Live::new(store.clone()));
+        let memory = Arc::new(Memory::default());
+        let cloud_events = CloudEvents::new(&public_url, settings.events.events_publish_updated_on_seen);
+        let work = event_work(settings, &store, &clock, &cloud_events, &memory)?;
         let api = Arc::new(Api {
             app: App {
-                store,
+                store: store.clone(),
                 access: Access::load(crate::sandbox::platform::platform(catalogue)).await?,
                 clock: clock.clone(),
                 dialog_tokens: DialogTokenSigner::new(keys.dialog_token.clone(), Vec::new(), &public_url),
                 turns: Turns::default(),
                 pseudonyms: Pseudonyms::new(&keys.pseudonym_secret),
+                live: Arc::clone(&live),
+                cloud_events,
             },
             tokens: TokenVerifier::new(issuers),
             maintenance,
@@ -227,6 +247,7 @@ impl Server {
             base_url: public_url.clone(),
             users: credentials(&settings.sandbox.sandbox_credentials),
             accept_any_credentials: address.ip().is_loopback(),
+            events: memory,
         }));
         let timeout = Duration::from_secs(settings.request_timeout);
         let router = router(&api, &public_url, clock, timeout, Some(sandbox));
@@ -237,7 +258,9 @@ impl Server {
         )
         .layer(router);
         let serving = tokio::spawn(serve(listener, service, stopped));
-        Ok(Self { address, public_url, readiness, stop, serving })
+        let events = Events::start(&store, &live, work);
+        let measuring = tokio::spawn(telemetry::keep_metrics());
+        Ok(Self { address, public_url, readiness, stop, serving, events, live, measuring })
     }
 
     /// Serves until `signal`, then goes on for `delay` with readiness at 503, lets requests end (for
@@ -254,11 +277,81 @@ impl Server {
     pub async fn stop(mut self) {
         self.readiness.stop();
         let _ = self.stop.send(true);
+        // Streams would go on for ever.
+        self.live.close();
         if tokio::time::timeout(Duration::from_secs(25), &mut self.serving).await.is_err() {
             tracing::warn!("some requests did not end in time");
             self.serving.abort();
         }
+        self.events.stop(Duration::from_secs(5)).await;
+        self.measuring.abort();
     }
+}
+
+/// What the instance does about events besides telling its own streams; `None` when others do it.
+fn event_work(
+    settings: &ServeSettings,
+    store: &Store,
+    clock: &Clock,
+    events: &CloudEvents,
+    memory: &Arc<Memory>,
+) -> Result<Option<EventWork>, StartFailure> {
+    let settings = &settings.events;
+    if !settings.events_dispatch {
+        return Ok(None);
+    }
+    Ok(Some(EventWork {
+        store: store.with_own_connections(EVENT_CONNECTIONS),
+        clock: clock.clone(),
+        events: events.clone(),
+        sinks: sinks(settings, clock)?,
+        memory: Some(Arc::clone(memory)),
+        patience: Patience {
+            concurrency: settings.events_concurrency as usize,
+            retry_after: Duration::from_millis(settings.events_retry_after),
+            give_up_after: Duration::from_secs(settings.events_give_up_after),
+        },
+        retention: Duration::from_hours(24 * u64::from(settings.events_retention)),
+    }))
+}
+
+/// The sinks that the settings name.
+fn sinks(settings: &EventSettings, clock: &Clock) -> Result<Vec<Arc<dyn Sink>>, StartFailure> {
+    fn given(setting: Option<&String>) -> Option<&str> {
+        setting.map(String::as_str).filter(|text| !text.is_empty())
+    }
+    let mut sinks: Vec<Arc<dyn Sink>> = Vec::new();
+    if settings.events_log {
+        sinks.push(Arc::new(Log));
+    }
+    if let Some(url) = given(settings.events_webhook_url.as_ref()) {
+        let secrets = settings.events_webhook_secrets.as_deref().unwrap_or_default();
+        let webhook = Webhook::new(url, secrets, settings.events_webhook_allow_private, clock.clone());
+        let setting = |fault: WebhookFault| match fault {
+            WebhookFault::Secret => format!("DIALOGPORTEN_EVENTS_WEBHOOK_SECRETS {fault}."),
+            fault => format!("DIALOGPORTEN_EVENTS_WEBHOOK_URL {fault}."),
+        };
+        sinks.push(Arc::new(webhook.map_err(|fault| StartFailure::Setting(setting(fault)))?));
+    }
+    if let Some(url) = given(settings.events_nats_url.as_ref()) {
+        sinks.push(Arc::new(Nats::new(NatsSettings {
+            url: url.to_owned(),
+            stream: settings.events_nats_stream.clone(),
+            prefix: settings.events_nats_prefix.clone(),
+        })));
+    }
+    if let Some(url) = given(settings.events_altinn_url.as_ref()) {
+        let token = given(settings.events_altinn_token.as_ref()).ok_or_else(|| {
+            let text = "DIALOGPORTEN_EVENTS_ALTINN_TOKEN is needed with DIALOGPORTEN_EVENTS_ALTINN_URL.";
+            StartFailure::Setting(text.into())
+        })?;
+        let altinn = AltinnEvents::new(url, Arc::new(FixedToken(token.to_owned()))).ok_or_else(|| {
+            let text = "DIALOGPORTEN_EVENTS_ALTINN_URL must be an absolute http or https URL.";
+            StartFailure::Setting(text.into())
+        })?;
+        sinks.push(Arc::new(altinn));
+    }
+    Ok(sinks)
 }
 
 type Service = MapRequest<Router, fn(Request<Incoming>) -> Request<Incoming>>;

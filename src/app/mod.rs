@@ -12,11 +12,15 @@ mod turns;
 mod update_dialog;
 mod view;
 
+use std::sync::Arc;
+
 use crate::access::Access;
 use crate::access::dialog_token::DialogTokenSigner;
 use crate::altinn::PlatformFailure;
 use crate::clock::Clock;
 use crate::dialog::refusal::Refusal;
+use crate::events::Live;
+use crate::events::cloud_event::CloudEvents;
 use crate::store::{Store, StoreFailure};
 
 pub use create_dialog::Created;
@@ -42,6 +46,10 @@ pub struct App {
     pub turns: Turns,
     /// Hides who somebody is from other end users.
     pub pseudonyms: Pseudonyms,
+    /// What is told, as it happens.
+    pub live: Arc<Live>,
+    /// Makes of it what is sent.
+    pub cloud_events: CloudEvents,
 }
 
 /// Why a use case did not come to its end.

@@ -1,6 +1,7 @@
 //! The commands.
 
 mod docs;
+mod events;
 mod health;
 mod openapi;
 mod serve;
@@ -21,6 +22,7 @@ pub async fn run(command_line: CommandLine) -> Result<ExitCode, Box<dyn std::err
         Some(Command::Serve(settings)) => serve::serve(&settings).await?,
         Some(Command::Migrate(settings)) => migrate(&settings).await?,
         Some(Command::Token(settings)) => println!("{}", token::token(&settings).await?),
+        Some(Command::Events(settings)) => println!("{}", events::events(&settings).await?),
         Some(Command::Health(settings)) => health::health(settings.listen)?,
         Some(Command::Openapi(settings)) => openapi::openapi(&settings.out)?,
         Some(Command::Docs(settings)) => docs::docs(&settings.out)?,

@@ -2,8 +2,10 @@
 
 mod children;
 mod connections;
+mod deliveries;
 mod dialogs;
 mod labels;
+mod outbox;
 mod repetition;
 mod rows;
 mod search;
@@ -13,11 +15,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use tokio::sync::Notify;
 
 pub use children::Children;
 use connections::{Connections, PATIENCE};
+pub use deliveries::{Backlog, Claim, Lane, LaneEnd, Parked, Retried, SinkState};
 pub use dialogs::{DialogDetail, Loaded, References};
 pub use labels::Labelled;
+pub use outbox::{ChangedDialog, LogEntry, Position};
 pub(crate) use repetition::KEY_IN_USE;
 pub use rows::key_of;
 pub use search::{ListedActivity, ListedDialog, Listing};
@@ -27,6 +32,10 @@ pub use seen::{SeenEntry, Viewing};
 #[derive(Clone)]
 pub struct Store {
     connections: Arc<Connections>,
+    /// Whether nothing is told of a dialog before it is visible.
+    hold_events: bool,
+    /// Rings when something was told.
+    told: Arc<Notify>,
 }
 
 /// How long a statement may take.
@@ -109,7 +118,21 @@ impl Store {
                 })
             })
             .connect_lazy_with(options);
-        Self { connections: Arc::new(Connections::of(pool, connections)) }
+        let connections = Arc::new(Connections::of(pool, connections));
+        Self { connections, hold_events: true, told: Arc::default() }
+    }
+
+    /// The same store, which holds what is told of a dialog until the dialog is visible, or does not.
+    #[must_use]
+    pub fn holding_events(self, hold_events: bool) -> Self {
+        Self { hold_events, ..self }
+    }
+
+    /// The same store on connections of its own, at most `connections`.
+    #[must_use]
+    pub fn with_own_connections(&self, connections: u32) -> Self {
+        let options = self.pool().connect_options().as_ref().clone();
+        Self { connections: Self::open(options, connections).connections, ..self.clone() }
     }
 
     /// The pool itself, for what is done before requests are served: later all its connections may be

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use dialogporten::clock::Clock;
-use dialogporten::config::CommandLine;
+use dialogporten::config::{CommandLine, ServeSettings};
 use dialogporten::sandbox::keys::SandboxKeys;
 use dialogporten::sandbox::token_generator::{Minted, TokenKind, TokenRequest};
 use dialogporten::server::Server;
@@ -81,8 +81,35 @@ impl Service {
     }
 
     async fn start(database: Database, clock: Clock) -> Self {
+        Self::start_with(database, clock, |_| {}).await
+    }
+
+    /// A service with a database of its own that gives events to sinks, with these settings.
+    pub async fn telling(clock: Clock, adjust: impl FnOnce(&mut ServeSettings)) -> Self {
+        let database = cluster().await.new_database().await;
+        Self::telling_on(&database, clock, adjust).await
+    }
+
+    /// One more service on a database that gives events to sinks.
+    pub async fn telling_on(
+        database: &Database,
+        clock: Clock,
+        adjust: impl FnOnce(&mut ServeSettings),
+    ) -> Self {
+        let adjust = |settings: &mut ServeSettings| {
+            settings.events.events_dispatch = true;
+            settings.events.events_retry_after = 20;
+            adjust(settings);
+        };
+        Self::start_with(database.clone(), clock, adjust).await
+    }
+
+    async fn start_with(database: Database, clock: Clock, adjust: impl FnOnce(&mut ServeSettings)) -> Self {
         let mut settings =
             CommandLine::parse_from(["dialogporten", "--sandbox", "--listen", "127.0.0.1:0"]).serve;
+        // The clocks of the services on one database differ: what one holds another would tell.
+        settings.events.events_dispatch = false;
+        adjust(&mut settings);
         // Whatever the environment says about another service.
         settings.public_url = None;
         settings.sandbox.catalogue = None;
@@ -121,7 +148,10 @@ impl Service {
 
     /// Kinds of the events of each change of a dialog, and whether the change was silent.
     pub async fn told(&self, id: Uuid) -> Vec<(Vec<String>, bool)> {
-        let sql = "select payload from outbox where dialog_id = $1 order by sequence";
+        let sql = "select payload from (
+                select dialog_id, xid, sequence, payload from outbox
+                union all select dialog_id, 9223372036854775807, sequence, payload from outbox_held
+            ) t where dialog_id = $1 order by xid, sequence";
         let rows: Vec<Value> = self.database.column(sql, id).await;
         let kind = |event: &Value| event["kind"].as_str().expect("a kind").to_owned();
         let kinds = |row: &Value| row["events"].as_array().expect("events").iter().map(kind).collect();
