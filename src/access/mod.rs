@@ -15,4 +15,4 @@ pub mod scope;
 pub mod token;
 
 pub use authorization::{Access, DialogAuthorization, instance_reference};
-pub use reach::{DialogScope, SearchScope};
+pub use reach::{DialogScope, ListedDialogs, SearchScope};

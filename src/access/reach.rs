@@ -1,5 +1,7 @@
 //! How far a caller reaches. Queries start from one of these values, and only this module makes them.
 
+use std::collections::HashSet;
+
 use uuid::Uuid;
 
 use crate::dialog::party::PartyUrn;
@@ -30,6 +32,54 @@ impl DialogScope {
     /// Whether all, of which code, on which resources.
     pub(crate) fn conditions(&self) -> (bool, Option<&str>, &[i64]) {
         (self.all, self.org.as_deref(), &self.resource_keys)
+    }
+}
+
+/// The dialogs that an end user may list, to ask about one of them.
+#[derive(Clone, Debug, Default)]
+pub struct ListedDialogs {
+    pairs: HashSet<(i64, i64)>,
+    dialogs: HashSet<(Uuid, i64, i64)>,
+    labels: HashSet<(String, i64, i64)>,
+}
+
+impl From<&SearchScope> for ListedDialogs {
+    fn from(scope: &SearchScope) -> Self {
+        Self {
+            pairs: scope.party_keys.iter().copied().zip(scope.resource_keys.iter().copied()).collect(),
+            dialogs: scope.dialogs.iter().copied().collect(),
+            labels: scope.labels.iter().cloned().collect(),
+        }
+    }
+}
+
+impl ListedDialogs {
+    /// Keys of the parties whose dialogs may be among them.
+    #[must_use]
+    pub fn party_keys(&self) -> HashSet<i64> {
+        let pairs = self.pairs.iter().map(|(party, _)| *party);
+        let dialogs = self.dialogs.iter().map(|(_, party, _)| *party);
+        pairs.chain(dialogs).chain(self.labels.iter().map(|(_, party, _)| *party)).collect()
+    }
+
+    /// Whether a dialog of this party and on this resource (its id) is among them, whatever its labels.
+    #[must_use]
+    pub fn has(&self, id: Uuid, party: &str, resource: &str) -> bool {
+        let (party, resource) = (key_of(party), key_of(resource));
+        self.pairs.contains(&(party, resource)) || self.dialogs.contains(&(id, party, resource))
+    }
+
+    /// Whether a dialog of this party and on this resource (its id) is among them because of a label.
+    #[must_use]
+    pub fn has_labelled(&self, party: &str, resource: &str, labels: &[String]) -> bool {
+        let (party, resource) = (key_of(party), key_of(resource));
+        labels.iter().any(|label| self.labels.contains(&(label.clone(), party, resource)))
+    }
+
+    /// Whether labels make a difference.
+    #[must_use]
+    pub fn depends_on_labels(&self) -> bool {
+        !self.labels.is_empty()
     }
 }
 

@@ -17,7 +17,7 @@ use crate::store::{DialogDetail, SeenEntry, Viewing};
 use crate::timestamp::Timestamp;
 
 /// The text that clients know a login by that is too weak.
-const LEVEL_TOO_LOW: &str = "Altinn authentication level too low.";
+pub(super) const LEVEL_TOO_LOW: &str = "Altinn authentication level too low.";
 
 impl App {
     /// A dialog as its service owner sees it, deleted and hidden ones too; or, where the service
@@ -88,7 +88,7 @@ impl App {
         Ok(eyes.dialog(detail, Some(token)))
     }
 
-    async fn authorize(
+    pub(super) async fn authorize(
         &self,
         caller: &Caller,
         detail: &DialogDetail,
@@ -150,7 +150,7 @@ impl App {
 }
 
 /// What an end user cannot see at this time.
-fn check_visible(dialog: &Dialog, now: Timestamp) -> Result<(), Refusal> {
+pub(super) fn check_visible(dialog: &Dialog, now: Timestamp) -> Result<(), Refusal> {
     if dialog.deleted_at.is_some() {
         return Err(Refusal::Gone(dialog.id));
     }

@@ -1,7 +1,9 @@
 //! What the product does: one file per use case, shared by REST and GraphQL.
 
+mod changes;
 mod children;
 mod create_dialog;
+mod follow;
 mod get_dialog;
 mod labels;
 mod languages;
@@ -23,7 +25,9 @@ use crate::events::Live;
 use crate::events::cloud_event::CloudEvents;
 use crate::store::{Store, StoreFailure};
 
+pub use changes::{ChangeKind, ChangesRequest, DialogChange, DialogChanges};
 pub use create_dialog::Created;
+pub use follow::{Follow, FollowEnd, Followed, Mark};
 pub use labels::LabelCommand;
 pub use languages::Languages;
 pub use pseudonyms::Pseudonyms;

@@ -58,11 +58,12 @@ pub struct EventBatch {
     pub silent: bool,
     /// What happened, in the order in which it is told.
     pub events: Vec<Event>,
+    /// Labels of the service owner that were on a dialog which was purged.
+    pub labels: Option<Vec<String>>,
     /// When it happened.
     #[serde(skip)]
     pub occurred_at: Option<Timestamp>,
-    /// Until when nobody can see the dialog, where that is in the future.
-    #[serde(skip)]
+    /// Until when nobody could see the dialog, where that was in the future.
     pub hidden_until: Option<Timestamp>,
 }
 
@@ -97,6 +98,7 @@ impl EventBatch {
             preceding_process: dialog.preceding_process.clone(),
             silent,
             events,
+            labels: None,
             occurred_at: Some(now),
             hidden_until: dialog.visible_from.filter(|visible| *visible > now),
         }

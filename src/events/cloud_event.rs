@@ -179,6 +179,7 @@ mod tests {
             preceding_process: None,
             silent: false,
             events,
+            labels: None,
             occurred_at: Timestamp::parse("2026-03-01T10:15:30.123456Z"),
             hidden_until: None,
         }

@@ -160,7 +160,9 @@ const CHANGE: &str = concat!(
 ), held as (
     insert into outbox_held (dialog_id, party_key, occurred_at, available_at, tells_creation, payload)
     select id, party_key, $43, $45, false, payload
-    from (select *, case when exists (select 1 from outbox_held h where h.dialog_id = changed.id and h.tells_creation)
+    from (select *, case when exists (
+            select 1 from outbox_held h where h.dialog_id = changed.id and h.tells_creation
+            and ((h.payload -> 'silent')::boolean <= ($46::jsonb -> 'silent')::boolean))
         then $63 else $46 end as payload from changed where $45::timestamptz is not null) c
     where payload is not null
 ",

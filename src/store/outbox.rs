@@ -1,6 +1,8 @@
 //! The outbox: what is told about changes, as a log that is only appended to. See
 //! `migrations/0020_event_log.sql` for its order.
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::postgres::{PgListener, PgRow};
@@ -18,6 +20,28 @@ pub struct Position {
     pub transaction: i64,
     /// Number of the row.
     pub sequence: i64,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.transaction, self.sequence)
+    }
+}
+
+impl Position {
+    /// Reads what [`Display`](fmt::Display) writes.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (transaction, sequence) = text.split_once('-')?;
+        let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?;
+        Some(Self { transaction: number(transaction)?, sequence: number(sequence)? })
+    }
+
+    /// The place just before.
+    #[must_use]
+    pub fn before(self) -> Self {
+        Self { sequence: self.sequence - 1, ..self }
+    }
 }
 
 /// A row of the log: the events of one change.

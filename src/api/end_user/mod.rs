@@ -1,14 +1,19 @@
 //! The API of end users.
 
 mod dialogs;
+mod events;
 
 use super::http::operation::Endpoints;
 
 pub use dialogs::{GET_DIALOG, SEARCH_DIALOGS};
+pub use events::{DIALOG_CHANGES, FOLLOW_DIALOG, FOLLOW_DIALOGS};
 
 /// All operations.
 pub fn endpoints() -> Endpoints {
     Endpoints::new()
         .operation(&GET_DIALOG, dialogs::get_dialog)
         .operation(&SEARCH_DIALOGS, dialogs::search_dialogs)
+        .operation(&DIALOG_CHANGES, events::dialog_changes)
+        .operation(&FOLLOW_DIALOG, events::follow_dialog)
+        .operation(&FOLLOW_DIALOGS, events::follow_dialogs)
 }

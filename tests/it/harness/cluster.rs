@@ -179,6 +179,14 @@ impl Database {
         values
     }
 
+    /// Its URL, as the program is given it.
+    pub fn url(&self) -> String {
+        let socket =
+            self.options.get_socket().expect("the server has a socket").to_string_lossy().into_owned();
+        let query = form_urlencoded::Serializer::new(String::new()).append_pair("host", &socket).finish();
+        format!("postgres://dialogporten@localhost/{}?{query}", self.name)
+    }
+
     /// Takes the database away from everybody who uses it.
     pub async fn remove(&self) {
         let admin = cluster().await.options.clone();
