@@ -161,11 +161,11 @@ pub struct EventSettings {
         value_parser = BoolishValueParser::new()
     )]
     pub events_webhook_allow_private: bool,
-    /// NATS server to publish events on (JetStream), as `nats://user:password@host:port`; several are
+    /// NATS server to publish events on (`JetStream`), as `nats://user:password@host:port`; several are
     /// separated by commas.
     #[arg(long, env = "DIALOGPORTEN_EVENTS_NATS_URL", value_name = "URL", hide_env_values = true)]
     pub events_nats_url: Option<String>,
-    /// Name of the JetStream stream; it is made if there is none.
+    /// Name of the `JetStream` stream; it is made if there is none.
     #[arg(
         long,
         env = "DIALOGPORTEN_EVENTS_NATS_STREAM",

@@ -73,16 +73,16 @@ pub enum Telling {
     /// Nothing.
     Nothing,
     /// At once.
-    Now(EventBatch),
+    Now(Box<EventBatch>),
     /// When the dialog becomes visible.
     Held {
         /// When that is.
         until: Timestamp,
         /// What is told then.
-        batch: EventBatch,
+        batch: Box<EventBatch>,
         /// What is left of it when it is told then, before all else, that the dialog was created: nothing
         /// need be said of updates.
-        after_creation: Option<EventBatch>,
+        after_creation: Option<Box<EventBatch>>,
     },
 }
 
@@ -114,7 +114,7 @@ impl EventBatch {
     /// need be told then that it was deleted, or is no longer deleted.
     #[must_use]
     pub fn telling(mut self, hold: bool) -> Telling {
-        let Some(until) = self.hidden_until.filter(|_| hold) else { return Telling::Now(self) };
+        let Some(until) = self.hidden_until.filter(|_| hold) else { return Telling::Now(Box::new(self)) };
         self.events
             .retain(|event| !matches!(event, Event::DialogDeleted { .. } | Event::DialogRestored { .. }));
         if self.events.is_empty() {
@@ -122,7 +122,8 @@ impl EventBatch {
         }
         let mut rest = self.clone();
         rest.events.retain(|event| !matches!(event, Event::DialogUpdated { .. }));
-        Telling::Held { until, after_creation: (!rest.events.is_empty()).then_some(rest), batch: self }
+        let after_creation = (!rest.events.is_empty()).then(|| Box::new(rest));
+        Telling::Held { until, batch: Box::new(self), after_creation }
     }
 }
 

@@ -233,22 +233,21 @@ from (
 where d.sink = first.sink and d.xid = first.xid and d.sequence = first.sequence and d.position = first.position
     and first.next_attempt_at is null";
 
-const BACKLOG: &str = concat!(
-    "select s.sink, w.waiting, p.parked, p.dead,
-        greatest(0, extract(epoch from now() - least(w.oldest, p.oldest)))::float8 as oldest_seconds
-    from unnest($1::text[]) as s (sink)
-    cross join lateral (
-        select count(*) as waiting, min(o.available_at) as oldest from (
-            select o.available_at from outbox o,
-                (select xid, sequence from event_lane where sink = s.sink order by xid, sequence limit 1) l
-            where (o.xid, o.sequence) > (l.xid, l.sequence) order by o.xid, o.sequence limit $2) o
-    ) w
-    cross join lateral (
-        select count(*) filter (where not dead) as parked, count(*) filter (where dead) as dead,
-            min(since) filter (where not dead) as oldest
-        from event_delivery d where d.sink = s.sink
-    ) p"
-);
+const BACKLOG: &str = "\
+select s.sink, w.waiting, p.parked, p.dead,
+    greatest(0, extract(epoch from now() - least(w.oldest, p.oldest)))::float8 as oldest_seconds
+from unnest($1::text[]) as s (sink)
+cross join lateral (
+    select count(*) as waiting, min(o.available_at) as oldest from (
+        select o.available_at from outbox o,
+            (select xid, sequence from event_lane where sink = s.sink order by xid, sequence limit 1) l
+        where (o.xid, o.sequence) > (l.xid, l.sequence) order by o.xid, o.sequence limit $2) o
+) w
+cross join lateral (
+    select count(*) filter (where not dead) as parked, count(*) filter (where dead) as dead,
+        min(since) filter (where not dead) as oldest
+    from event_delivery d where d.sink = s.sink
+) p";
 
 impl Store {
     /// Makes lanes for sinks that have none: they get what is told from now on.

@@ -78,9 +78,9 @@ pub struct ChangedDialog {
 pub(super) struct ToldColumns {
     /// Until when it is held.
     pub until: Option<DateTime<Utc>>,
-    pub payload: Option<Json<EventBatch>>,
+    pub payload: Option<Json<Box<EventBatch>>>,
     /// What is told instead when it is held behind the creation.
-    pub after_creation: Option<Json<EventBatch>>,
+    pub after_creation: Option<Json<Box<EventBatch>>>,
 }
 
 impl ToldColumns {

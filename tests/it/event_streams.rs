@@ -126,7 +126,7 @@ async fn changes(client: &Client, party: &str, after: &str) -> (Vec<(Uuid, Strin
             let id = item["dialogId"].as_str().unwrap().parse().unwrap();
             found.push((id, item["change"].as_str().unwrap().to_owned()));
         }
-        token = answer["token"].as_str().unwrap().to_owned();
+        answer["token"].as_str().unwrap().clone_into(&mut token);
         if answer["hasMore"] == false {
             return (found, token);
         }

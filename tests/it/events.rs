@@ -213,7 +213,7 @@ pub async fn shown(service: &Service, id: Uuid, count: usize) -> Vec<Value> {
     let mut events = Vec::new();
     for _ in 0..600 {
         let answer = service.anonymous().get(&format!("/sandbox/events?dialogId={id}")).await.expect(200);
-        events = answer.json().as_array().unwrap().clone();
+        events.clone_from(answer.json().as_array().unwrap());
         if events.len() >= count {
             break;
         }

@@ -9,6 +9,7 @@ mod end_user;
 mod event_sinks;
 mod event_streams;
 mod events;
+mod faults;
 mod harness;
 mod immutability;
 mod instances;

@@ -149,7 +149,8 @@ fn read_changes(params: &mut Params) -> ChangesRequest {
         match PartyUrn::parse_dialog_party(party) {
             Some(party) => parties.push(party),
             None => {
-                failures.add(&Path::Root("party").item(index), "must be the URN of a person or organisation.")
+                failures
+                    .add(&Path::Root("party").item(index), "must be the URN of a person or organisation.");
             }
         }
     }

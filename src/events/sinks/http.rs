@@ -67,9 +67,9 @@ pub(super) fn without_numbers(text: &str) -> String {
     let mut digits = String::new();
     let flush = |digits: &mut String, shown: &mut String| {
         if digits.len() > 8 {
-            shown.push('…')
+            shown.push('…');
         } else {
-            shown.push_str(digits)
+            shown.push_str(digits);
         }
         digits.clear();
     };
