@@ -48,6 +48,7 @@ use crate::sandbox::http::SandboxHttp;
 use crate::sandbox::issuers::{Environment, sandbox_issuers};
 use crate::sandbox::keys::{SandboxKeys, SandboxKeysFailure};
 use crate::sandbox::postgres::{EmbeddedFailure, EmbeddedOptions, EmbeddedPostgres};
+use crate::search::Seal;
 use crate::store::Store;
 use crate::telemetry;
 use crate::timestamp::Timestamp;
@@ -236,6 +237,7 @@ impl Server {
                 pseudonyms: Pseudonyms::new(&keys.pseudonym_secret),
                 live: Arc::clone(&live),
                 cloud_events,
+                seal: Seal::new(&keys.pseudonym_secret),
             },
             tokens: TokenVerifier::new(issuers),
             maintenance,

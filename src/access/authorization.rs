@@ -77,8 +77,7 @@ impl Access {
     /// Least level of login that the resource demands.
     #[must_use]
     pub fn minimum_level(&self, resource: &str) -> u32 {
-        let resources = self.resources.load();
-        u32::from(resources.by_id.get(resource).and_then(|r| r.minimum_level).unwrap_or(DEFAULT_LEVEL))
+        level_of(&self.resources.load(), resource)
     }
 
     /// What the caller may write beyond the ordinary.
@@ -100,10 +99,7 @@ impl Access {
         }
         let resources = self.resources.load();
         let owned = Self::owned(&resources, caller);
-        // The code comes from the registry, never from what a token says of itself.
-        let code =
-            owned.first().and_then(|id| resources.by_id.get(id)).map(|resource| resource.owner_code.clone());
-        DialogScope::of_service_owner(code, owned.iter().map(String::as_str))
+        DialogScope::of_service_owner(self.code_of(caller), owned.iter().map(String::as_str))
     }
 
     fn owned<'a>(resources: &'a Resources, caller: &Caller) -> &'a [String] {
@@ -251,14 +247,23 @@ impl Access {
         let is_wanted = |resource: &str| wanted.is_empty() || wanted.contains(resource);
         let authorized = self.parties(caller, parties).await?;
         let registry = self.resources.load();
-        let mut scope = SearchScope::default();
+        let mut scope = SearchScope::of_user();
+        // Thousands of parties share a handful of ways in which access was given.
+        let mut sets: HashMap<[&[String]; 3], Option<i32>> = HashMap::new();
+        let mut listed: BTreeSet<&str> = BTreeSet::new();
         for party in &authorized {
-            for resource in listed_resources(&registry, party) {
-                if is_wanted(resource) {
-                    scope.allow(&party.party, resource);
-                }
+            let means = [&party.roles[..], &party.access_packages[..], &party.resources[..]];
+            let set = *sets.entry(means).or_insert_with(|| {
+                let resources: BTreeSet<&str> =
+                    listed_resources(&registry, party).into_iter().filter(|id| is_wanted(id)).collect();
+                listed.extend(&resources);
+                (!resources.is_empty()).then(|| scope.add_set(resources.into_iter()))
+            });
+            if let Some(set) = set {
+                scope.allow(&party.party, set);
             }
             for instance in party.instances.iter().filter(|instance| is_wanted(&instance.resource)) {
+                listed.insert(&instance.resource);
                 let reference = instance.reference.as_str();
                 if let Some(id) = reference.strip_prefix("urn:altinn:dialog-id:") {
                     if let Ok(id) = uuid::Uuid::try_parse(id) {
@@ -273,8 +278,55 @@ impl Access {
                 }
             }
         }
+        // A service owner that asks for a person may see its own texts.
+        if !caller.impersonated {
+            for resource in listed {
+                if caller.authentication_level < level_of(&registry, resource) {
+                    scope.restrict(resource);
+                }
+            }
+        }
         Ok(scope)
     }
+
+    /// Like [`search_scope`](Self::search_scope) for a person that a service owner asks for: only the
+    /// service owner's dialogs. `None` when the caller owns nothing.
+    ///
+    /// # Errors
+    /// When the platform does not answer.
+    pub async fn search_scope_for(
+        &self,
+        caller: &Caller,
+        parties: &[PartyUrn],
+        resources: &[String],
+    ) -> Result<Option<SearchScope>, PlatformFailure> {
+        let Some(code) = self.code_of(caller) else { return Ok(None) };
+        Ok(Some(self.search_scope(caller, parties, resources).await?.within(&code)))
+    }
+
+    /// The dialogs that a service owner may list, of these parties and on these resources (ids); empty
+    /// lists do not restrict. Administrators too list their own. `None` when the caller owns nothing.
+    #[must_use]
+    pub fn owner_search_scope(
+        &self,
+        caller: &Caller,
+        parties: &[PartyUrn],
+        resources: &[String],
+    ) -> Option<SearchScope> {
+        self.code_of(caller).map(|code| SearchScope::of_service_owner(&code, parties, resources))
+    }
+
+    /// Short code of the caller's organisation: from the registry, never from what a token says of
+    /// itself.
+    fn code_of(&self, caller: &Caller) -> Option<String> {
+        let resources = self.resources.load();
+        let first = Self::owned(&resources, caller).first()?;
+        Some(resources.by_id.get(first)?.owner_code.clone())
+    }
+}
+
+fn level_of(resources: &Resources, resource: &str) -> u32 {
+    u32::from(resources.by_id.get(resource).and_then(|r| r.minimum_level).unwrap_or(DEFAULT_LEVEL))
 }
 
 /// Resources whose dialogs may be listed for a party: by roles, access packages, and directly.

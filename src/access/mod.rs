@@ -15,4 +15,5 @@ pub mod scope;
 pub mod token;
 
 pub use authorization::{Access, DialogAuthorization, instance_reference};
+pub(crate) use reach::StreamsBy;
 pub use reach::{DialogScope, ListedDialogs, SearchScope};

@@ -4,6 +4,7 @@ pub mod end_user;
 pub mod http;
 pub mod openapi;
 pub mod public;
+mod search;
 pub mod service_owner;
 
 use std::sync::Arc;

@@ -23,6 +23,7 @@ use crate::clock::Clock;
 use crate::dialog::refusal::Refusal;
 use crate::events::Live;
 use crate::events::cloud_event::CloudEvents;
+use crate::search::Seal;
 use crate::store::{Store, StoreFailure};
 
 pub use changes::{ChangeKind, ChangesRequest, DialogChange, DialogChanges};
@@ -54,6 +55,8 @@ pub struct App {
     pub live: Arc<Live>,
     /// Makes of it what is sent.
     pub cloud_events: CloudEvents,
+    /// Signs continuation tokens.
+    pub seal: Seal,
 }
 
 /// Why a use case did not come to its end.

@@ -362,6 +362,8 @@ output_shape! {
         seen_since_last_content_update: Vec<SeenView>,
         /// Whether the content has been seen and nobody has marked it as unopened.
         is_content_seen: bool,
+        /// The service owner's side.
+        [service_owner] service_owner_context: Option<ServiceOwnerContextView> as ServiceOwnerContextView,
         /// The end user's side.
         end_user_context: EndUserContextView,
         /// Its texts.
@@ -374,8 +376,12 @@ output_shape! {
     pub struct ContentSummaryView {
         /// The headline.
         title: Option<ContentValueView> as ContentValueView,
+        /// The headline for those whose login is too weak for the other one.
+        [service_owner] non_sensitive_title: Option<ContentValueView>,
         /// A short overview.
         summary: Option<ContentValueView>,
+        /// The overview for those whose login is too weak for the other one.
+        [service_owner] non_sensitive_summary: Option<ContentValueView>,
         /// Shown instead of the service owner's name.
         sender_name: Option<ContentValueView>,
         /// What the extended status means.
@@ -672,12 +678,16 @@ impl Eyes<'_> {
     }
 
     /// A dialog as lists show it. Where the user's login is too weak for the service, title and
-    /// summary give way to the non-sensitive ones, if there are any.
+    /// summary give way to the non-sensitive ones, if there are any; its service owner sees all four.
     pub fn listed(&self, listed: ListedDialog, login_is_strong_enough: bool) -> DialogListView {
-        let ListedDialog { dialog, gui_attachment_count, latest_activity, seen } = listed;
+        let ListedDialog { dialog, gui_attachment_count, latest_activity, seen, service_owner_labels } =
+            listed;
         let for_owner = self.shades.is_none();
-        let choose = |ordinary: Option<ContentValue>, other: Option<ContentValue>| {
-            if login_is_strong_enough { ordinary.or(other) } else { other.or(ordinary) }
+        // What is shown as the ordinary text, and what beside it.
+        let choose = |ordinary: Option<ContentValue>, other: Option<ContentValue>| match for_owner {
+            true => (ordinary, other),
+            false if login_is_strong_enough => (ordinary.or(other), None),
+            false => (other.or(ordinary), None),
         };
         let seen_since_last_update = self.seen_since(&seen, dialog.updated_at);
         let seen_since_last_content_update = self.seen_since(&seen, dialog.content_updated_at);
@@ -686,11 +696,17 @@ impl Eyes<'_> {
         let has_unopened_content = dialog.has_unopened_content();
         let service_resource = dialog.resource_urn();
         let content = dialog.documents.content;
-        let content = content.title.is_some().then(|| ContentSummaryView {
-            title: self.optional_content(choose(content.title, content.non_sensitive_title)),
-            summary: self.optional_content(choose(content.summary, content.non_sensitive_summary)),
-            sender_name: self.optional_content(content.sender_name),
-            extended_status: self.optional_content(content.extended_status),
+        let content = content.title.is_some().then(|| {
+            let (title, non_sensitive_title) = choose(content.title, content.non_sensitive_title);
+            let (summary, non_sensitive_summary) = choose(content.summary, content.non_sensitive_summary);
+            ContentSummaryView {
+                title: self.optional_content(title),
+                non_sensitive_title: self.optional_content(non_sensitive_title),
+                summary: self.optional_content(summary),
+                non_sensitive_summary: self.optional_content(non_sensitive_summary),
+                sender_name: self.optional_content(content.sender_name),
+                extended_status: self.optional_content(content.extended_status),
+            }
         });
         DialogListView {
             id: dialog.id,
@@ -721,6 +737,13 @@ impl Eyes<'_> {
             seen_since_last_update,
             seen_since_last_content_update,
             is_content_seen,
+            service_owner_context: for_owner.then(|| ServiceOwnerContextView {
+                revision: dialog.service_owner_context_revision,
+                service_owner_labels: service_owner_labels
+                    .into_iter()
+                    .map(|value| ServiceOwnerLabelView { value })
+                    .collect(),
+            }),
             end_user_context,
             content,
         }

@@ -21,6 +21,18 @@ wire_enum! {
 }
 
 wire_enum! {
+    /// What a list does with deleted dialogs.
+    pub enum DeletedFilter {
+        /// Leaves them out.
+        Exclude = 1,
+        /// Has them too.
+        Include = 2,
+        /// Has nothing else.
+        Only = 3,
+    }
+}
+
+wire_enum! {
     /// A status as service owners may write it, two older names included.
     pub enum DialogStatusInput {
         /// Older name; stored as `NotApplicable`.

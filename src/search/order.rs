@@ -75,7 +75,8 @@ impl Default for OrderBy {
 
 impl OrderBy {
     /// Reads `key[_asc|_desc]` items separated by commas. The direction is `desc` when left out; the
-    /// id is moved or added to the end; the id alone gets the default column before it.
+    /// id is moved to the end, or added there with the direction before it; the id alone gets the
+    /// default column before it.
     ///
     /// # Errors
     /// A sentence that says what is wrong.
@@ -109,7 +110,9 @@ impl OrderBy {
         if columns.is_empty() {
             columns.push((Column::ContentUpdatedAt, Direction::Descending));
         }
-        columns.push(id.unwrap_or((Column::Id, Direction::Descending)));
+        // In the direction of the column before it, so that an index can give the order by itself.
+        let direction = columns.last().map_or(Direction::Descending, |(_, direction)| *direction);
+        columns.push(id.unwrap_or((Column::Id, direction)));
         Self(columns)
     }
 
@@ -139,10 +142,11 @@ mod tests {
         for (input, output) in [
             ("", "contentupdatedat_desc,id_desc"),
             ("createdAt", "createdat_desc,id_desc"),
-            ("createdat_ASC", "createdat_asc,id_desc"),
+            ("createdat_ASC", "createdat_asc,id_asc"),
+            ("createdat_asc,id", "createdat_asc,id_desc"),
             ("id_asc", "contentupdatedat_desc,id_asc"),
             ("id_asc,DueAt_asc", "dueat_asc,id_asc"),
-            ("updatedat,,createdat_asc", "updatedat_desc,createdat_asc,id_desc"),
+            ("updatedat,,createdat_asc", "updatedat_desc,createdat_asc,id_asc"),
         ] {
             assert_eq!(OrderBy::parse(input).unwrap().to_string(), output);
         }

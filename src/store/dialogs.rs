@@ -13,6 +13,7 @@ use super::rows::{
     transmission, transmission_row,
 };
 use super::seen::{SeenEntry, SeenRow, seen_entry, seen_row};
+use super::words::{WordColumns, insert_words};
 use super::{Store, StoreFailure};
 use crate::access::DialogScope;
 use crate::dialog::hierarchy::StoredParent;
@@ -23,6 +24,7 @@ use crate::dialog::write::{
     AddedTransmission, Change, ClaimedPart, Corrected, Correction, Creation, Known, KnownPart,
     KnownTransmission,
 };
+use crate::search::words;
 use crate::timestamp::Timestamp;
 
 /// Ids and keys of a request that may be those of stored parts.
@@ -93,7 +95,9 @@ const CREATE: &str = concat!(
 ), new_label_log as (
     insert into label_log (dialog_id, created_at, label, is_set, performed_by)
     select d.id, $49, label, true, $50 from new_dialog d, unnest($51::smallint[]) as u (label)
-",
+), new_words as (
+    ",
+    insert_words!("new_dialog", "$58", "$59", "$60", "$61", "$62"),
     keep_outcome!("new_dialog", "$54", "$55", "$56", "$57", "$49"),
     "), held as (
     insert into outbox_held (dialog_id, party_key, occurred_at, available_at, tells_creation, payload)
@@ -163,8 +167,16 @@ const CHANGE: &str = concat!(
     from (select *, case when exists (
             select 1 from outbox_held h where h.dialog_id = changed.id and h.tells_creation
             and ((h.payload -> 'silent')::boolean <= ($46::jsonb -> 'silent')::boolean))
-        then $63 else $46 end as payload from changed where $45::timestamptz is not null) c
+        then $69 else $46 end as payload from changed where $45::timestamptz is not null) c
     where payload is not null
+), old_words as (
+    delete from dialog_text t using changed where t.dialog_id = changed.id and t.source_id = any($68::uuid[])
+        and (t.source_id, t.chunk) not in (select * from unnest($63::uuid[], $64::smallint[]))
+), new_words as (
+    ",
+    insert_words!("changed", "$63", "$64", "$65", "$66", "$67"),
+    " on conflict (dialog_id, source_id, chunk) do update set lexemes = excluded.lexemes
+        where dialog_text.lexemes is distinct from excluded.lexemes
 ",
     tell!("changed", "$43", "$45::timestamptz is null and $46::jsonb is not null", "$46::jsonb"),
     keep_outcome!("changed", "$57", "$58", "$59", "$60", "$43"),
@@ -197,6 +209,8 @@ const PURGE: &str = concat!(
     delete from activity using purged where dialog_id = purged.id
 ), parts as (
     delete from dialog_part using purged where dialog_id = purged.id
+), words as (
+    delete from dialog_text using purged where dialog_id = purged.id
 ), never_told as (
     delete from outbox_held using purged where dialog_id = purged.id and (visible_from > $3 or deleted_at is not null)
 ",
@@ -320,6 +334,23 @@ fn part_columns(claims: &[ClaimedPart]) -> (Vec<Uuid>, Vec<i16>, Vec<bool>) {
     columns
 }
 
+/// The words that a change adds, and the sources whose words it writes anew.
+fn changed_words(change: &Change) -> (WordColumns, Vec<Uuid>) {
+    let mut columns = WordColumns::default();
+    let mut rewritten = Vec::new();
+    if change.documents_changed {
+        rewritten.push(change.dialog.id);
+        columns.add(words::of_dialog(change.dialog.id, &change.dialog.documents));
+    }
+    if let Some(Correction::Transmission { transmission, .. }) = &change.correction {
+        rewritten.push(transmission.id);
+        columns.add(words::of_transmission(transmission));
+    }
+    let transmissions = change.transmissions.iter().map(|added| &added.transmission);
+    columns.add_children(transmissions, change.activities.iter());
+    (columns, rewritten)
+}
+
 fn utc(moment: Option<Timestamp>) -> Option<chrono::DateTime<chrono::Utc>> {
     moment.map(Timestamp::utc)
 }
@@ -347,6 +378,9 @@ impl Store {
         let kept = KeptColumns::of(kept);
         let told = ToldColumns::of(Some(events), self.hold_events);
         let (list, detail) = split_documents(&d.documents);
+        let mut w = WordColumns::default();
+        w.add(words::of_dialog(d.id, &d.documents));
+        w.add_children(transmissions.iter().map(|added| &added.transmission), activities.iter());
         let t = TransmissionColumns::of(transmissions);
         let a = ActivityColumns::of(activities);
         let (part_ids, part_kinds, part_places) = part_columns(&claims);
@@ -414,7 +448,12 @@ impl Store {
             .bind(kept.caller)
             .bind(kept.key)
             .bind(kept.fingerprint)
-            .bind(kept.outcome);
+            .bind(kept.outcome)
+            .bind(w.sources)
+            .bind(w.chunks)
+            .bind(w.rules)
+            .bind(w.weights)
+            .bind(w.texts);
         self.connections.execute(query).await?;
         self.told.notify_one();
         Ok(())
@@ -428,6 +467,7 @@ impl Store {
         let d = &change.dialog;
         let documents = change.documents_changed.then(|| split_documents(&d.documents));
         let (list, detail) = documents.map_or((None, None), |(list, detail)| (Some(list), Some(detail)));
+        let (w, rewritten) = changed_words(&change);
         let t = TransmissionColumns::of(change.transmissions);
         let a = ActivityColumns::of(change.activities);
         let (part_ids, part_kinds, part_places) = part_columns(&change.claims);
@@ -503,6 +543,12 @@ impl Store {
             .bind(kept.outcome)
             .bind(change.released.iter().map(|(_, id)| *id).collect::<Vec<_>>())
             .bind(change.released.iter().map(|(kind, _)| *kind as i16).collect::<Vec<_>>())
+            .bind(w.sources)
+            .bind(w.chunks)
+            .bind(w.rules)
+            .bind(w.weights)
+            .bind(w.texts)
+            .bind(rewritten)
             .bind(told.after_creation);
         let row = self.connections.fetch_one(query).await?;
         self.told.notify_one();

@@ -10,6 +10,7 @@ mod repetition;
 mod rows;
 mod search;
 mod seen;
+mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +26,7 @@ pub use labels::Labelled;
 pub use outbox::{ChangedDialog, LogEntry, Position};
 pub(crate) use repetition::KEY_IN_USE;
 pub use rows::key_of;
-pub use search::{ListedActivity, ListedDialog, Listing};
+pub use search::{ListedDialog, Listing};
 pub use seen::{SeenEntry, Viewing};
 
 /// The database.
@@ -99,6 +100,8 @@ impl Store {
     pub fn open(options: PgConnectOptions, connections: u32) -> Self {
         let options = options.application_name("dialogporten").statement_cache_capacity(500).options([
             ("timezone", "UTC"),
+            // What PostgreSQL says of words that it leaves out of a query.
+            ("client_min_messages", "warning"),
             ("statement_timeout", STATEMENT_TIMEOUT),
             ("idle_in_transaction_session_timeout", "60s"),
         ]);

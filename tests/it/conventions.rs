@@ -56,8 +56,8 @@ mod routing {
         let nobody = service.anonymous();
         let one = format!("{OWNER_DIALOGS}/{}", service.id());
         for (path, method, allowed) in [
-            (OWNER_DIALOGS, Method::PUT, vec!["POST"]),
-            (OWNER_DIALOGS, Method::GET, vec!["POST"]),
+            (OWNER_DIALOGS, Method::PUT, vec!["GET", "HEAD", "POST"]),
+            (OWNER_DIALOGS, Method::DELETE, vec!["GET", "HEAD", "POST"]),
             (one.as_str(), Method::POST, vec!["DELETE", "GET", "HEAD", "PATCH", "PUT"]),
             (USER_DIALOGS, Method::POST, vec!["GET", "HEAD"]),
             (JWKS, Method::DELETE, vec!["GET", "HEAD"]),

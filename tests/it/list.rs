@@ -152,7 +152,8 @@ mod parameters {
                 query
             };
             person.list(&query(most)).await.expect(200);
-            person.list(&query(most + 1)).await.assert_problem(400, &[(name, &format!("at most {most}"))]);
+            let (count, text) = (format!("{name}.count"), format!("at most {most}"));
+            person.list(&query(most + 1)).await.assert_problem(400, &[(name, &text), (&count, &text)]);
         }
         let long = "x".repeat(256);
         for name in ["serviceResource", "org", "extendedStatus"] {
@@ -552,14 +553,14 @@ mod pages {
     }
 
     /// The order that was asked for, made by hand: missing dates come last ascending and first
-    /// descending, and the id decides last.
+    /// descending, and the id decides last, in the direction before it.
     fn ordered(listed: &[Listed], order: &[(&str, bool)]) -> Vec<Uuid> {
         let mut order = order.to_vec();
         if order.is_empty() || order[0].0 == "id" {
             order.insert(0, ("contentUpdatedAt", false));
         }
         if !order.iter().any(|(key, _)| *key == "id") {
-            order.push(("id", false));
+            order.push(("id", order[order.len() - 1].1));
         }
         let mut items: Vec<&Listed> = listed.iter().collect();
         items.sort_by(|one, other| {

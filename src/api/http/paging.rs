@@ -3,7 +3,7 @@
 use super::parameter::Parameter;
 use super::query::Query;
 use crate::json::{Audience, Describe, Failures, Path, Property, Schemas};
-use crate::search::{Cursor, OrderBy, Page};
+use crate::search::{Cursor, OrderBy, Page, Seal};
 
 const DEFAULT_LIMIT: u16 = 100;
 const MAX_LIMIT: i64 = 1_000;
@@ -22,7 +22,7 @@ pub const LIMIT: Parameter =
     Parameter::query::<Option<i32>>("limit", "Most items on the page, from 1 to 1000; 100 when left out.");
 
 /// Reads `orderBy`, `continuationToken` and `limit`. Without an order that of the token holds.
-pub fn read(query: &Query, failures: &mut Failures) -> Page {
+pub fn read(query: &Query, seal: &Seal, failures: &mut Failures) -> Page {
     let order = query.text("orderBy", failures).and_then(|text| match OrderBy::parse(&text) {
         Ok(order) => Some(order),
         Err(text) => {
@@ -31,7 +31,8 @@ pub fn read(query: &Query, failures: &mut Failures) -> Page {
         }
     });
     let token = query.text("continuationToken", failures);
-    let position = token.and_then(|token| match Cursor::parse(&token, order.as_ref()) {
+    let open = |sealed: &str| Cursor::parse(seal.open(sealed)?, order.as_ref());
+    let position = token.and_then(|token| match open(&token) {
         Ok(position) => Some(position),
         Err(text) => {
             query.refuse("continuationToken", &text, failures);

@@ -101,6 +101,14 @@ impl Params {
         })
     }
 
+    /// Refuses an `endUserId` that is no URN: a number alone will do only where labels are set.
+    pub fn check_end_user_urn(&mut self) {
+        if self.query.first("endUserId").is_some_and(|user| !user.starts_with("urn:")) {
+            let text = "must be urn:altinn:person:identifier-no: and a valid number of 11 digits.";
+            self.failures.add_key("EndUserId", text);
+        }
+    }
+
     /// Whether the caller has this revision already.
     #[must_use]
     pub fn has_revision(&self, revision: Uuid) -> bool {

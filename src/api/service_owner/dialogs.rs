@@ -152,11 +152,7 @@ pub(super) async fn get_dialog(
     mut params: Params,
 ) -> Result<Response, Problem> {
     let id = params.dialog_id();
-    // A number alone will do only where labels are set.
-    if params.query.first("endUserId").is_some_and(|user| !user.starts_with("urn:")) {
-        let text = "must be urn:altinn:person:identifier-no: and a valid number of 11 digits.";
-        params.failures.add_key("EndUserId", text);
-    }
+    params.check_end_user_urn();
     params.finish()?;
     let dialog = api.app.service_owner_dialog(&caller, id).await?;
     let revision = dialog.revision;

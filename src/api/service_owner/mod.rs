@@ -4,6 +4,7 @@ mod activities;
 mod dialogs;
 mod labels;
 mod notifications;
+mod search;
 mod transmissions;
 
 use super::http::operation::Endpoints;
@@ -15,12 +16,14 @@ pub use dialogs::{
 };
 pub use labels::{BULK_SET_SYSTEM_LABELS, CREATE_LABEL, DELETE_LABEL, GET_LABELS, SET_SYSTEM_LABELS};
 pub use notifications::CHECK_NOTIFICATION_CONDITION;
+pub use search::SEARCH_DIALOGS;
 pub use transmissions::{CREATE_TRANSMISSION, GET_TRANSMISSION, SEARCH_TRANSMISSIONS, UPDATE_TRANSMISSION};
 
 /// All operations.
 pub fn endpoints() -> Endpoints {
     Endpoints::new()
         .operation(&CREATE_DIALOG, dialogs::create_dialog)
+        .operation(&SEARCH_DIALOGS, search::search_dialogs)
         .operation(&GET_DIALOG, dialogs::get_dialog)
         .operation(&UPDATE_DIALOG, dialogs::update_dialog)
         .operation(&PATCH_DIALOG, dialogs::patch_dialog)

@@ -1,0 +1,263 @@
+//! Lists of dialogs.
+
+mod conditions;
+mod lookup;
+mod streams;
+
+use chrono::{DateTime, Utc};
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use self::conditions::{Search, Sql};
+use self::lookup::{Estimate, Source};
+use self::streams::StreamPage;
+use super::rows::{ActivityRow, activity, activity_row, dialog_columns, listed_dialog};
+use super::seen::{SeenEntry, SeenRow, seen_entry, seen_row};
+use super::{Store, StoreFailure};
+use crate::access::SearchScope;
+use crate::dialog::model::{Activity, Dialog};
+use crate::search::text::{Term, TextQuery};
+use crate::search::{Column, Cursor, Direction, Filters, OrderBy, Page, SortKeys};
+use crate::timestamp::Timestamp;
+
+/// A dialog as lists show it: of the documents only the content that lists show.
+#[derive(Debug)]
+pub struct ListedDialog {
+    /// The dialog.
+    pub dialog: Dialog,
+    /// Attachments with a link for people.
+    pub gui_attachment_count: i32,
+    /// The newest activity.
+    pub latest_activity: Option<Activity>,
+    /// Seen-log entries since the content last changed, oldest first.
+    pub seen: Vec<SeenEntry>,
+    /// Labels of the service owner, in byte order.
+    pub service_owner_labels: Vec<String>,
+}
+
+/// One page.
+#[derive(Debug)]
+pub struct Listing {
+    /// At most as many as asked for. Fewer, also where there are more, when filters let so few dialogs
+    /// pass that the page would take too long.
+    pub dialogs: Vec<ListedDialog>,
+    /// Whether there may be more.
+    pub has_next_page: bool,
+    /// Where the next page goes on; `None` where nothing was found.
+    pub next: Option<Cursor>,
+}
+
+impl ListedDialog {
+    /// What orders it among others.
+    #[must_use]
+    pub fn sort_keys(&self) -> SortKeys {
+        SortKeys {
+            id: self.dialog.id,
+            created_at: self.dialog.created_at,
+            updated_at: self.dialog.updated_at,
+            content_updated_at: self.dialog.content_updated_at,
+            due_at: self.dialog.due_at,
+        }
+    }
+}
+
+/// A place in the order of the content's last change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Position {
+    at: DateTime<Utc>,
+    id: Uuid,
+}
+
+impl Position {
+    fn of(row: &PgRow) -> Result<Self, StoreFailure> {
+        Ok(Self { at: row.try_get("content_updated_at")?, id: row.try_get("id")? })
+    }
+
+    fn cursor(self) -> Cursor {
+        let value = Some(Timestamp::new(self.at));
+        Cursor { values: vec![(Column::ContentUpdatedAt, value)], id: self.id }
+    }
+}
+
+/// What lists show of the dialogs `d` with the documents `doc`. An entry of the seen log since the
+/// content last changed can only be where the dialog has been seen since, or where an update before its
+/// time has reset that.
+fn push_content(sql: &mut Sql, with_labels: bool) {
+    sql.push(concat!(
+        "select ",
+        dialog_columns!(),
+        ", (select ",
+        activity_row!(),
+        " from activity a where a.dialog_id = d.id order by a.created_at desc, a.id desc limit 1)
+            as latest_activity,
+        case when d.is_seen or d.visible_from is not null then (select json_agg(",
+        seen_row!(),
+        " order by s.seen_at, s.id)
+            from seen_log s where s.dialog_id = d.id and s.seen_at >= d.content_updated_at) end as seen, "
+    ));
+    if with_labels {
+        sql.push("array(select value from service_owner_label l where l.dialog_id = d.id order by value) as labels");
+    } else {
+        sql.push("null::text[] as labels");
+    }
+}
+
+impl Store {
+    /// The dialogs of the scope that pass the filters; `for_owner` with the service owner's labels.
+    ///
+    /// # Errors
+    /// When the database fails; [`StoreFailure::TimedOut`] when the search takes too long.
+    pub async fn search(
+        &self,
+        scope: &SearchScope,
+        filters: &Filters,
+        page: &Page,
+        for_owner: bool,
+        now: Timestamp,
+    ) -> Result<Listing, StoreFailure> {
+        let search = Search { scope, filters, for_owner, now };
+        if filters.text.as_ref().is_some_and(|text| text.any_of.is_empty()) {
+            return Ok(Listing { dialogs: Vec::new(), has_next_page: false, next: None });
+        }
+        if let Some(pattern) = filters.service_owner_labels.first()
+            && let Some(listing) = self.look_up(&search, page, &Source::Label(pattern)).await?
+        {
+            return Ok(listing);
+        }
+        if let Some(text) = &filters.text
+            && let Some(terms) = self.rare_terms(&search, text, page).await?
+            && let Some(listing) = self.look_up(&search, page, &Source::Words(terms, text)).await?
+        {
+            return Ok(listing);
+        }
+        let Some(direction) = stream_direction(&page.order) else {
+            let listing = self.look_up(&search, page, &Source::Scope).await?;
+            return listing.ok_or_else(|| StoreFailure::Damaged("a list of everything".into()));
+        };
+        self.search_streams(&search, page, direction).await
+    }
+
+    async fn search_streams(
+        &self,
+        search: &Search<'_>,
+        page: &Page,
+        direction: Direction,
+    ) -> Result<Listing, StoreFailure> {
+        let after = page.after.as_ref().and_then(|cursor| {
+            cursor.value(Column::ContentUpdatedAt).map(|at| Position { at: at.utc(), id: cursor.id })
+        });
+        let streams = StreamPage { search, direction, after, rows: usize::from(page.limit) + 1 };
+        let rows = self.connections.fetch_all(streams.statement().build().persistent(false)).await?;
+        if streams.known_to(&rows)?.is_none() {
+            return listing(&rows, page);
+        }
+        let gathered = streams.gather(self).await?;
+        let limit = usize::from(page.limit);
+        let positions: Vec<Position> = gathered.positions.iter().take(limit).copied().collect();
+        let ids: Vec<Uuid> = positions.iter().map(|position| position.id).collect();
+        let is_full = gathered.positions.len() > limit;
+        let last =
+            if is_full { positions.last().copied() } else { gathered.known_to.or(positions.last().copied()) };
+        Ok(Listing {
+            dialogs: self.listed(search, ids).await?,
+            has_next_page: is_full || gathered.known_to.is_some(),
+            next: last.map(Position::cursor),
+        })
+    }
+
+    /// Looks up few candidates. `None` when there are many.
+    async fn look_up(
+        &self,
+        search: &Search<'_>,
+        page: &Page,
+        source: &Source<'_>,
+    ) -> Result<Option<Listing>, StoreFailure> {
+        let sql = lookup::statement(search, page, source);
+        let rows = self.connections.fetch_all({ sql }.build().persistent(false)).await?;
+        if rows.first().map(|row| row.try_get("too_many")).transpose()?.unwrap_or(false) {
+            return Ok(None);
+        }
+        listing(&rows, page).map(Some)
+    }
+
+    /// The terms that every dialog has one of which the query finds, if looking these up is expected to
+    /// read less than going through the streams.
+    async fn rare_terms<'a>(
+        &self,
+        search: &Search<'_>,
+        text: &'a TextQuery,
+        page: &Page,
+    ) -> Result<Option<Vec<&'a Term>>, StoreFailure> {
+        let all: Vec<&Term> = text.any_of.iter().flat_map(|all| &all.found).collect();
+        let Estimate { rows, with } = lookup::estimate(self, &all, text).await?;
+        let mut estimates = all.into_iter().zip(with);
+        let mut rare = Vec::new();
+        let mut candidates = 0.0;
+        for alternative in &text.any_of {
+            let rarest = estimates
+                .by_ref()
+                .take(alternative.found.len())
+                .min_by(|(_, one), (_, other)| one.total_cmp(other));
+            if let Some((term, count)) = rarest {
+                rare.push(term);
+                candidates += count;
+            }
+        }
+        // So many rows of a stream are read for one that fits.
+        let reads = rows / f64::max(candidates, 1.0);
+        let streams = f64::from(u32::try_from(search.scope.streams().0.len()).unwrap_or(u32::MAX));
+        let of_streams = streams * reads.min(16.0) + f64::from(page.limit) * reads;
+        let is_few = candidates <= of_streams || stream_direction(&page.order).is_none();
+        Ok(is_few.then_some(rare))
+    }
+
+    /// Dialogs by id, in this order.
+    async fn listed(&self, search: &Search<'_>, ids: Vec<Uuid>) -> Result<Vec<ListedDialog>, StoreFailure> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut sql = Sql::new("");
+        push_content(&mut sql, search.for_owner);
+        sql.push(" from unnest(").push_bind(ids);
+        sql.push("::uuid[]) with ordinality as u (id, place) join dialog d on d.id = u.id join dialog_document doc on doc.dialog_id = d.id order by u.place");
+        let rows = self.connections.fetch_all(sql.build().persistent(false)).await?;
+        rows.iter().map(listed).collect()
+    }
+}
+
+/// The direction of an order that the streams have.
+fn stream_direction(order: &OrderBy) -> Option<Direction> {
+    match order.columns() {
+        [(Column::ContentUpdatedAt, one), (Column::Id, other)] if one == other => Some(*one),
+        _ => None,
+    }
+}
+
+/// The page that these rows are, one more than it shows if there are more. A single row without an id
+/// stands for none.
+fn listing(rows: &[PgRow], page: &Page) -> Result<Listing, StoreFailure> {
+    let limit = usize::from(page.limit);
+    let mut dialogs = Vec::with_capacity(rows.len().min(limit));
+    for row in rows.iter().take(limit) {
+        if row.try_get::<Option<Uuid>, _>("id")?.is_some() {
+            dialogs.push(listed(row)?);
+        }
+    }
+    let next = dialogs.last().map(|dialog| Cursor::of(&dialog.sort_keys(), &page.order));
+    Ok(Listing { dialogs, has_next_page: rows.len() > limit, next })
+}
+
+fn listed(row: &PgRow) -> Result<ListedDialog, StoreFailure> {
+    let (dialog, gui_attachment_count) = listed_dialog(row)?;
+    let latest: Option<Json<ActivityRow>> = row.try_get("latest_activity")?;
+    let seen: Option<Json<Vec<SeenRow>>> = row.try_get("seen")?;
+    Ok(ListedDialog {
+        dialog,
+        gui_attachment_count,
+        latest_activity: latest.map(|Json(row)| activity(row)).transpose()?,
+        seen: seen.map_or_else(Vec::new, |Json(rows)| rows).into_iter().map(seen_entry).collect(),
+        service_owner_labels: row.try_get::<Option<_>, _>("labels")?.unwrap_or_default(),
+    })
+}

@@ -1,0 +1,69 @@
+//! The words of dialogs, written by the statements that write what they are in.
+
+use uuid::Uuid;
+
+use crate::dialog::model::{Activity, Transmission};
+use crate::search::words::{self, Words};
+
+/// Weight of words that lists show to everybody, and of all others.
+const OPEN: &str = "A";
+const OTHER: &str = "D";
+
+/// Texts as one array for each column.
+#[derive(Default)]
+pub(super) struct WordColumns {
+    pub sources: Vec<Uuid>,
+    pub chunks: Vec<i16>,
+    pub rules: Vec<&'static str>,
+    pub weights: Vec<&'static str>,
+    pub texts: Vec<String>,
+}
+
+impl WordColumns {
+    pub fn add(&mut self, words: Vec<Words>) {
+        for Words { source, chunk, rules, open, text } in words {
+            self.sources.push(source);
+            self.chunks.push(chunk);
+            self.rules.push(rules);
+            self.weights.push(if open { OPEN } else { OTHER });
+            self.texts.push(text);
+        }
+    }
+
+    pub fn add_children<'a>(
+        &mut self,
+        transmissions: impl Iterator<Item = &'a Transmission>,
+        activities: impl Iterator<Item = &'a Activity>,
+    ) {
+        transmissions.for_each(|transmission| self.add(words::of_transmission(transmission)));
+        activities.for_each(|activity| self.add(words::of_activity(activity)));
+    }
+}
+
+/// Inserts the words of the texts in five arrays, for the dialog in the table expression `$dialog`.
+/// Every word is stored as it is written, and by its stem where its language has rules for that.
+macro_rules! insert_words {
+    ($dialog:literal, $sources:literal, $chunks:literal, $rules:literal, $weights:literal, $texts:literal) => {
+        concat!(
+            "insert into dialog_text (dialog_id, source_id, chunk, lexemes)
+    select d.id, u.source_id, u.chunk, tsvector_all(setweight(
+        case u.rules when 'simple' then to_tsvector('simple', u.text)
+            else to_tsvector('simple', u.text) || to_tsvector(u.rules::regconfig, u.text) end, u.weight::\"char\"))
+    from ",
+            $dialog,
+            " d, unnest(",
+            $sources,
+            "::uuid[], ",
+            $chunks,
+            "::smallint[], ",
+            $rules,
+            "::text[], ",
+            $weights,
+            "::text[], ",
+            $texts,
+            "::text[]) as u (source_id, chunk, rules, weight, text)
+    group by d.id, u.source_id, u.chunk"
+        )
+    };
+}
+pub(super) use insert_words;
