@@ -448,7 +448,9 @@ impl Setting {
         };
         let help = argument.get_long_help().or(argument.get_help()).map(sentence).unwrap_or_default();
         let choices = argument.get_possible_values();
-        let choices = choices.iter().filter(|_| takes_value).map(|choice| {
+        let shown = |choice: &&clap::builder::PossibleValue| takes_value && !choice.is_hide_set();
+        // All spellings of true and false would only be in the way.
+        let choices = choices.iter().filter(shown).filter(|_| !is_boolean(argument)).map(|choice| {
             let help = choice.get_help().map(sentence).unwrap_or_default();
             format!("`{}`: {help}", choice.get_name())
         });
@@ -458,6 +460,14 @@ impl Setting {
         let variable = argument.get_env().map(code).unwrap_or_default();
         Self { name, value, variable, default, meaning }
     }
+}
+
+/// Whether its values are `true` and `false`.
+fn is_boolean(argument: &clap::Arg) -> bool {
+    argument
+        .get_value_parser()
+        .possible_values()
+        .is_some_and(|mut values| values.any(|value| value.matches("off", true)))
 }
 
 /// On one line, with the full stop that clap takes away.

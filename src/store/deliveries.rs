@@ -113,6 +113,9 @@ pub struct Backlog {
     pub held: i64,
 }
 
+/// How many rows are looked at at once when events are told again.
+const REPLAYED_AT_ONCE: i64 = 2_000;
+
 /// Up to how many rows are counted.
 const COUNTED: i64 = 100_000;
 
@@ -210,19 +213,25 @@ from (
 where d.sink = first.sink and d.xid = first.xid and d.sequence = first.sequence and d.position = first.position
     and first.next_attempt_at is null";
 
+// A part of the log at a time: as long as a statement writes, nothing that comes after it is told.
 const REPLAY: &str = "\
-with chosen as (
-    select o.xid, o.sequence, o.dialog_id, e.position - 1 as position from outbox o
+with part as materialized (
+    select * from outbox where (xid, sequence) > ($4, $5) order by xid, sequence limit $6
+), chosen as (
+    select o.xid, o.sequence, o.dialog_id, e.position - 1 as position from part o
     cross join lateral jsonb_array_elements(o.payload -> 'events') with ordinality as e (event, position)
     where ($2::timestamptz is null or o.occurred_at >= $2)
         and ($3::uuid is null or o.dialog_id = $3 or e.event ->> 'id' = $3::text)
         and not coalesce((o.payload ->> 'silent')::boolean, false)
+), again as (
+    insert into event_delivery (sink, lane, xid, sequence, position, dialog_id)
+    select s.sink, get_byte(uuid_send(c.dialog_id), 15) & 3, c.xid, c.sequence, c.position, c.dialog_id
+    from chosen c, unnest($1::text[]) as s (sink)
+    on conflict (sink, xid, sequence, position) do update
+        set dead = false, attempts = 0, next_attempt_at = null, since = now() where event_delivery.dead
+    returning 1
 )
-insert into event_delivery (sink, lane, xid, sequence, position, dialog_id)
-select s.sink, get_byte(uuid_send(c.dialog_id), 15) & 3, c.xid, c.sequence, c.position, c.dialog_id
-from chosen c, unnest($1::text[]) as s (sink)
-on conflict (sink, xid, sequence, position) do update
-    set dead = false, attempts = 0, next_attempt_at = null, since = now() where event_delivery.dead";
+select xid, sequence, (select count(*) from again) as again from part order by xid desc, sequence desc limit 1";
 
 const WAKE_REPLAYED: &str = "\
 update event_delivery d set next_attempt_at = now()
@@ -408,12 +417,18 @@ impl Store {
         sinks: &[String],
         since: Option<crate::timestamp::Timestamp>,
         id: Option<Uuid>,
-    ) -> Result<u64, StoreFailure> {
-        let query =
-            sqlx::query(REPLAY).bind(sinks).bind(since.map(crate::timestamp::Timestamp::utc)).bind(id);
-        let done = self.connections.execute(query).await?;
+    ) -> Result<i64, StoreFailure> {
+        let since = since.map(crate::timestamp::Timestamp::utc);
+        let (mut reached, mut count) = (Position::default(), 0);
+        loop {
+            let query = sqlx::query(REPLAY).bind(sinks).bind(since).bind(id);
+            let query = query.bind(reached.transaction).bind(reached.sequence).bind(REPLAYED_AT_ONCE);
+            let Some(row) = self.connections.fetch_optional(query).await? else { break };
+            reached = Position { transaction: row.try_get("xid")?, sequence: row.try_get("sequence")? };
+            count += row.try_get::<i64, _>("again")?;
+        }
         self.connections.execute(sqlx::query(WAKE_REPLAYED).bind(sinks)).await?;
-        Ok(done.rows_affected())
+        Ok(count)
     }
 
     /// Names of all sinks that there have been.

@@ -188,14 +188,15 @@ with leader as materialized (
     select pg_try_advisory_xact_lock(hashtext('dialogporten_clean_up')) as is_mine
 ), reached as materialized (
     select xid, sequence from event_lane where sink = any($2) order by xid, sequence limit 1
+), oldest as materialized (
+    select xid, sequence, available_at from outbox order by xid, sequence limit $3
 ), old as materialized (
-    select o.xid, o.sequence from outbox o, leader
+    select o.xid, o.sequence from oldest o, leader
     where leader.is_mine and o.available_at < now() - make_interval(secs => $1)
         and not exists (select from reached r where (o.xid, o.sequence) > (r.xid, r.sequence))
         and not exists (
             select from event_delivery d
             where d.sink = any($2) and d.xid = o.xid and d.sequence = o.sequence and not d.dead)
-    order by o.xid, o.sequence limit $3
 ), removed as (
     delete from outbox o using old where o.xid = old.xid and o.sequence = old.sequence
 ), forgotten as (
