@@ -30,6 +30,8 @@ pub enum Command {
     Token(TokenSettings),
     /// Do something with events.
     Events(EventsSettings),
+    /// Fill the database with made-up dialogs, as skewed as real ones are.
+    Seed(SeedSettings),
     /// Ask the service on this machine whether it is ready: ends with 0 when it is, with 1 when not.
     Health(HealthSettings),
     /// Write the OpenAPI documents to a directory.
@@ -69,6 +71,9 @@ pub struct ServeSettings {
     /// Events.
     #[command(flatten, next_help_heading = "Events")]
     pub events: EventSettings,
+    /// Dialogs that come from elsewhere.
+    #[command(flatten, next_help_heading = "Migrated dialogs")]
+    pub migrated: MigratedSettings,
     /// The sandbox.
     #[command(flatten, next_help_heading = "Sandbox")]
     pub sandbox: SandboxSettings,
@@ -246,6 +251,18 @@ pub struct DatabaseSettings {
     pub postgres_bin: Option<PathBuf>,
 }
 
+/// Settings of dialogs that had a life elsewhere before they were created here. Where their users had
+/// seen them there, they need not be new to them once more.
+#[derive(Clone, Debug, Args)]
+pub struct MigratedSettings {
+    /// Dialogs whose `createdAt` is earlier count as seen when they are created (RFC 3339).
+    #[arg(long, env = "DIALOGPORTEN_SEEN_BEFORE", value_name = "TIME")]
+    pub seen_before: Option<String>,
+    /// Dialogs of services that come from Altinn 2, `app_<org>_a2…`, count as seen when they are created.
+    #[arg(long, env = "DIALOGPORTEN_SEEN_ALTINN2", value_parser = BoolishValueParser::new())]
+    pub seen_altinn2: bool,
+}
+
 /// Settings of the sandbox.
 #[derive(Clone, Debug, Args)]
 pub struct SandboxSettings {
@@ -326,6 +343,34 @@ pub enum TokenFor {
     Systemuser,
     /// A person known by e-mail address.
     Email,
+}
+
+/// Settings of `seed`.
+#[derive(Debug, Args)]
+pub struct SeedSettings {
+    /// How many dialogs.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub dialogs: u32,
+    /// What the data is like.
+    #[arg(long, value_name = "PROFILE", value_enum, default_value_t = SeedProfile::Skewed)]
+    pub profile: SeedProfile,
+    /// The same number gives the same data; data of different numbers can be in one database.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub seed: u64,
+    /// Where to write the catalogue with which the sandbox knows those of the data set. In the directory
+    /// of the sandbox's own PostgreSQL when left out, and nowhere where that is not used.
+    #[arg(long, value_name = "FILE")]
+    pub catalogue: Option<PathBuf>,
+    /// The database.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
+}
+
+/// What seeded data is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SeedProfile {
+    /// A few parties, services and words have very much of everything, and most have little.
+    Skewed,
 }
 
 /// Settings of `health`.

@@ -21,6 +21,7 @@
 //! | [`store`] | all SQL |
 //! | [`events`] | from the outbox to sinks and live streams |
 //! | [`altinn`] | what the platform is asked |
+//! | [`seed`] | made-up data, as skewed as real data is |
 //! | [`sandbox`] | the platform's stand-in, tokens, own PostgreSQL |
 
 pub mod access;
@@ -35,6 +36,7 @@ pub mod events;
 pub mod json;
 pub mod sandbox;
 pub mod search;
+pub mod seed;
 pub mod server;
 pub mod store;
 pub mod telemetry;

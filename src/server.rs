@@ -37,7 +37,8 @@ use crate::api::public::Readiness;
 use crate::api::{self, Api, ApiState, Maintenance};
 use crate::app::{App, Pseudonyms, Turns};
 use crate::clock::Clock;
-use crate::config::{DatabaseSettings, EventSettings, Mode, ServeSettings};
+use crate::config::{DatabaseSettings, EventSettings, MigratedSettings, Mode, ServeSettings};
+use crate::dialog::create::SeenElsewhere;
 use crate::events::cloud_event::CloudEvents;
 use crate::events::sinks::{
     AltinnEvents, FixedToken, Log, Memory, Nats, NatsSettings, Sink, Webhook, WebhookFault,
@@ -230,10 +231,11 @@ impl Server {
         let api = Arc::new(Api {
             app: App {
                 store: store.clone(),
-                access: Access::load(crate::sandbox::platform::platform(catalogue)).await?,
+                access: Access::load(crate::sandbox::platform::platform(catalogue, &public_url)).await?,
                 clock: clock.clone(),
                 dialog_tokens: DialogTokenSigner::new(keys.dialog_token.clone(), Vec::new(), &public_url),
                 turns: Turns::default(),
+                seen_elsewhere: seen_elsewhere(&settings.migrated)?,
                 pseudonyms: Pseudonyms::new(&keys.pseudonym_secret),
                 live: Arc::clone(&live),
                 cloud_events,
@@ -416,16 +418,25 @@ fn catalogue(file: Option<&Path>) -> Result<Catalogue, CatalogueError> {
 }
 
 fn maintenance(settings: &ServeSettings) -> Result<Option<Maintenance>, StartFailure> {
-    let retry_at = settings.maintenance_retry_at.as_deref().filter(|text| !text.is_empty());
-    let retry_at = retry_at.map(|text| {
+    let retry_at = moment(settings.maintenance_retry_at.as_ref(), "DIALOGPORTEN_MAINTENANCE_RETRY_AT")?;
+    Ok(settings.maintenance.then_some(Maintenance { retry_at }))
+}
+
+fn seen_elsewhere(settings: &MigratedSettings) -> Result<SeenElsewhere, StartFailure> {
+    let created_before = moment(settings.seen_before.as_ref(), "DIALOGPORTEN_SEEN_BEFORE")?;
+    Ok(SeenElsewhere { created_before, of_altinn2: settings.seen_altinn2 })
+}
+
+/// The moment that the setting `name` tells; an empty setting is none.
+fn moment(setting: Option<&String>, name: &str) -> Result<Option<Timestamp>, StartFailure> {
+    let setting = setting.filter(|text| !text.is_empty());
+    let moment = setting.map(|text| {
         Timestamp::parse(text).ok_or_else(|| {
-            StartFailure::Setting(
-                "DIALOGPORTEN_MAINTENANCE_RETRY_AT must be a timestamp, such as 2030-01-31T12:00:00Z.".into(),
-            )
+            let text = format!("{name} must be a timestamp, such as 2030-01-31T12:00:00Z.");
+            StartFailure::Setting(text)
         })
     });
-    let retry_at = retry_at.transpose()?;
-    Ok(settings.maintenance.then_some(Maintenance { retry_at }))
+    moment.transpose()
 }
 
 fn credentials(setting: &str) -> BTreeMap<String, String> {

@@ -1,15 +1,18 @@
 //! What a caller may do and see: one set of functions for every endpoint and channel.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::caller::Caller;
+use super::catalogue::{DescribedResource, Names};
 use super::reach::{DialogScope, SearchScope};
 use super::scope;
 use crate::altinn::{
-    ActionAttribute, AuthorizedParty, DecisionSubject, Platform, PlatformFailure, ServiceResource,
+    ActionAttribute, AuthorizedInstance, AuthorizedParty, DecisionSubject, Platform, PlatformFailure,
+    ServiceResource,
 };
 use crate::dialog::model::{Dialog, RESOURCE_URN_PREFIX, Transmission};
 use crate::dialog::party::PartyUrn;
@@ -21,23 +24,35 @@ const DEFAULT_LEVEL: u8 = 3;
 /// How the storage of apps labels the dialog of an instance.
 const STORAGE_PREFIX: &str = "urn:altinn:integration:storage:";
 
+/// How many names one request looks up at a time.
+const NAMES_AT_A_TIME: usize = 8;
+
 /// The attribute of a resource as a whole.
 const MAIN: &str = "main";
 
 /// Decides with the platform's answers.
 pub struct Access {
-    platform: Platform,
-    resources: ArcSwap<Resources>,
+    pub(super) platform: Platform,
+    pub(super) resources: ArcSwap<Resources>,
 }
 
 /// The resource registry's answers, indexed.
-#[expect(clippy::struct_field_names, reason = "each field says by what")]
 #[derive(Default)]
-struct Resources {
-    by_id: HashMap<String, ServiceResource>,
+pub(super) struct Resources {
+    pub(super) by_id: HashMap<String, ServiceResource>,
     by_owner: HashMap<String, Vec<String>>,
     /// Resources by `urn:altinn:rolecode:…` or `urn:altinn:accesspackage:…`.
-    by_subject: HashMap<String, Vec<String>>,
+    pub(super) by_subject: HashMap<String, Vec<String>>,
+    pub(super) names: Names,
+    /// All of them, for people.
+    pub(super) described: Arc<BTreeMap<String, DescribedResource>>,
+}
+
+impl Resources {
+    /// Least level of login that the resource demands.
+    pub(super) fn minimum_level(&self, resource: &str) -> u32 {
+        u32::from(self.by_id.get(resource).and_then(|r| r.minimum_level).unwrap_or(DEFAULT_LEVEL))
+    }
 }
 
 impl Access {
@@ -64,6 +79,8 @@ impl Access {
         for (subject, resource) in self.platform.resources.subject_resources().await? {
             resources.by_subject.entry(subject).or_default().push(resource);
         }
+        resources.names = self.present_names().await;
+        resources.described = Arc::new(self.describe_all(&resources));
         self.resources.store(Arc::new(resources));
         Ok(())
     }
@@ -77,7 +94,7 @@ impl Access {
     /// Least level of login that the resource demands.
     #[must_use]
     pub fn minimum_level(&self, resource: &str) -> u32 {
-        level_of(&self.resources.load(), resource)
+        self.resources.load().minimum_level(resource)
     }
 
     /// What the caller may write beyond the ordinary.
@@ -97,6 +114,12 @@ impl Access {
         if Self::writer(caller).is_admin {
             return DialogScope::everything();
         }
+        self.own_scope(caller)
+    }
+
+    /// The dialogs that are the service owner's own, also for administrators.
+    #[must_use]
+    pub fn own_scope(&self, caller: &Caller) -> DialogScope {
         let resources = self.resources.load();
         let owned = Self::owned(&resources, caller);
         DialogScope::of_service_owner(self.code_of(caller), owned.iter().map(String::as_str))
@@ -121,7 +144,7 @@ impl Access {
             .collect()
     }
 
-    /// Names of actors by id.
+    /// Names of actors by id, looked up side by side.
     ///
     /// # Errors
     /// When the platform does not answer.
@@ -129,15 +152,15 @@ impl Access {
         &self,
         ids: BTreeSet<&str>,
     ) -> Result<HashMap<String, Option<String>>, PlatformFailure> {
-        let mut names = HashMap::with_capacity(ids.len());
-        for id in ids {
-            let name = match PartyUrn::parse(id) {
+        let name = async |id: String| {
+            let name = match PartyUrn::parse(&id) {
                 Some(party) => self.platform.names.name(&party).await?,
                 None => None,
             };
-            names.insert(id.to_owned(), name);
-        }
-        Ok(names)
+            Ok((id, name))
+        };
+        let ids: Vec<String> = ids.into_iter().map(str::to_owned).collect();
+        stream::iter(ids).map(name).buffer_unordered(NAMES_AT_A_TIME).try_collect().await
     }
 
     /// The dialogs among which an end user's are found; each is judged by
@@ -175,7 +198,9 @@ impl Access {
         let granted: BTreeSet<ActionAttribute> =
             questions.into_iter().zip(answers).filter(|(_, permit)| *permit).map(|(q, _)| q).collect();
         let on_list = !granted.iter().any(|grant| grant.attribute == MAIN) && {
-            self.is_listed(caller, dialog, &instance_references(dialog, service_owner_labels)).await?
+            let parties = self.parties(caller, std::slice::from_ref(&dialog.party)).await?;
+            let references = instance_references(dialog, service_owner_labels);
+            !grants(&self.resources.load(), &parties, dialog, &references).is_empty()
         };
         Ok(DialogAuthorization {
             granted,
@@ -185,34 +210,43 @@ impl Access {
         })
     }
 
-    /// Whether the dialog is among those that the user may list.
+    /// Whether each of these dialogs, given with its service owner's labels, is among those that the
+    /// user may list: one question for all.
     ///
     /// # Errors
     /// When the platform does not answer.
     pub async fn may_list(
         &self,
         caller: &Caller,
-        dialog: &Dialog,
-        service_owner_labels: &[String],
-    ) -> Result<bool, PlatformFailure> {
-        self.is_listed(caller, dialog, &instance_references(dialog, service_owner_labels)).await
+        dialogs: &[(Dialog, Vec<String>)],
+    ) -> Result<Vec<bool>, PlatformFailure> {
+        let grants = self.grants(caller, dialogs).await?;
+        Ok(grants.iter().map(|grants| !grants.is_empty()).collect())
     }
 
-    async fn is_listed(
+    /// For each of `dialogs` with the labels of its service owner, through what the user may list it;
+    /// nothing where the user may not.
+    ///
+    /// # Errors
+    /// When the platform does not answer.
+    pub async fn grants(
         &self,
         caller: &Caller,
-        dialog: &Dialog,
-        references: &[String],
-    ) -> Result<bool, PlatformFailure> {
-        let parties = self.parties(caller, std::slice::from_ref(&dialog.party)).await?;
+        dialogs: &[(Dialog, Vec<String>)],
+    ) -> Result<Vec<Vec<Grant>>, PlatformFailure> {
+        let mut owners: Vec<PartyUrn> = dialogs.iter().map(|(dialog, _)| dialog.party.clone()).collect();
+        // Without parties the question would be for all that the user has.
+        if owners.is_empty() {
+            return Ok(Vec::new());
+        }
+        owners.sort();
+        owners.dedup();
+        let parties = self.parties(caller, &owners).await?;
         let resources = self.resources.load();
-        Ok(parties.iter().filter(|party| party.party == dialog.party).any(|party| {
-            listed_resources(&resources, party).contains(dialog.service_resource.as_str())
-                || party
-                    .instances
-                    .iter()
-                    .any(|i| i.resource == dialog.service_resource && references.contains(&i.reference))
-        }))
+        let of = |(dialog, labels): &(Dialog, Vec<String>)| {
+            grants(&resources, &parties, dialog, &instance_references(dialog, labels))
+        };
+        Ok(dialogs.iter().map(of).collect())
     }
 
     /// The parties of a user with their sub-units beside them.
@@ -281,7 +315,7 @@ impl Access {
         // A service owner that asks for a person may see its own texts.
         if !caller.impersonated {
             for resource in listed {
-                if caller.authentication_level < level_of(&registry, resource) {
+                if caller.authentication_level < registry.minimum_level(resource) {
                     scope.restrict(resource);
                 }
             }
@@ -325,16 +359,51 @@ impl Access {
     }
 }
 
-fn level_of(resources: &Resources, resource: &str) -> u32 {
-    u32::from(resources.by_id.get(resource).and_then(|r| r.minimum_level).unwrap_or(DEFAULT_LEVEL))
+/// Through what a user may list a dialog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// A role or an access package, by its URN.
+    Subject(String),
+    /// The service was given directly.
+    Resource,
+    /// The instance behind the dialog was given.
+    Instance,
+}
+
+/// Through what a dialog with these `references` may be listed by who has `parties`.
+fn grants(
+    registry: &Resources,
+    parties: &[AuthorizedParty],
+    dialog: &Dialog,
+    references: &[String],
+) -> Vec<Grant> {
+    let resource = &dialog.service_resource;
+    let leads_there =
+        |subject: &String| registry.by_subject.get(subject).is_some_and(|all| all.contains(resource));
+    let mut found = Vec::new();
+    for party in parties.iter().filter(|party| party.party == dialog.party) {
+        found.extend(subjects(party).filter(leads_there).map(Grant::Subject));
+        if party.resources.contains(resource) {
+            found.push(Grant::Resource);
+        }
+        let is_this = |i: &AuthorizedInstance| i.resource == *resource && references.contains(&i.reference);
+        if party.instances.iter().any(is_this) {
+            found.push(Grant::Instance);
+        }
+    }
+    found
+}
+
+/// URNs of the roles and access packages that a user has for a party.
+fn subjects(party: &AuthorizedParty) -> impl Iterator<Item = String> {
+    let roles = party.roles.iter().map(|role| format!("urn:altinn:rolecode:{role}"));
+    let packages = party.access_packages.iter().map(|package| format!("urn:altinn:accesspackage:{package}"));
+    roles.chain(packages)
 }
 
 /// Resources whose dialogs may be listed for a party: by roles, access packages, and directly.
 fn listed_resources<'a>(registry: &'a Resources, party: &'a AuthorizedParty) -> HashSet<&'a str> {
-    let roles = party.roles.iter().map(|role| format!("urn:altinn:rolecode:{role}"));
-    let packages = party.access_packages.iter().map(|package| format!("urn:altinn:accesspackage:{package}"));
-    roles
-        .chain(packages)
+    subjects(party)
         .filter_map(|subject| registry.by_subject.get(&subject))
         .flatten()
         .chain(&party.resources)
@@ -468,5 +537,108 @@ impl DialogAuthorization {
     /// Everything that was permitted, in order of action and attribute.
     pub fn granted(&self) -> impl Iterator<Item = &ActionAttribute> {
         self.granted.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use async_trait::async_trait;
+    use serde_json::json;
+
+    use super::*;
+    use crate::access::claims::Claims;
+    use crate::altinn::{AccessManagement, AccessSubject, PartyNames};
+    use crate::dialog::effects::tests::stored;
+    use crate::sandbox::catalogue::Catalogue;
+    use crate::sandbox::platform::platform;
+    use crate::timestamp::Timestamp;
+
+    /// The sandbox's platform, counting what it is asked.
+    struct Counting {
+        platform: Platform,
+        questions: AtomicUsize,
+        at_a_time: AtomicUsize,
+        most_at_a_time: AtomicUsize,
+    }
+
+    #[async_trait]
+    impl PartyNames for Counting {
+        async fn name(&self, party: &PartyUrn) -> Result<Option<String>, PlatformFailure> {
+            self.questions.fetch_add(1, Ordering::Relaxed);
+            let now = self.at_a_time.fetch_add(1, Ordering::Relaxed) + 1;
+            self.most_at_a_time.fetch_max(now, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+            let name = self.platform.names.name(party).await;
+            self.at_a_time.fetch_sub(1, Ordering::Relaxed);
+            name
+        }
+    }
+
+    #[async_trait]
+    impl AccessManagement for Counting {
+        async fn authorized_parties(
+            &self,
+            user: &PartyUrn,
+            filter: &[PartyUrn],
+        ) -> Result<Vec<AuthorizedParty>, PlatformFailure> {
+            self.questions.fetch_add(1, Ordering::Relaxed);
+            self.platform.access_management.authorized_parties(user, filter).await
+        }
+
+        async fn access_subjects(&self) -> Result<Vec<AccessSubject>, PlatformFailure> {
+            self.platform.access_management.access_subjects().await
+        }
+    }
+
+    async fn counted() -> (Access, Arc<Counting>) {
+        let sandbox = platform(Arc::new(Catalogue::builtin().unwrap()), "http://localhost");
+        let counting = Arc::new(Counting {
+            platform: sandbox.clone(),
+            questions: AtomicUsize::default(),
+            at_a_time: AtomicUsize::default(),
+            most_at_a_time: AtomicUsize::default(),
+        });
+        let platform = Platform { names: counting.clone(), access_management: counting.clone(), ..sandbox };
+        (Access::load(platform).await.unwrap(), counting)
+    }
+
+    #[tokio::test]
+    async fn names_are_looked_up_some_at_a_time() {
+        let (access, counting) = counted().await;
+        let ids: Vec<String> =
+            (0..50).map(|n| format!("urn:altinn:person:legacy-selfidentified:user{n}")).collect();
+        let names = access.names(ids.iter().map(String::as_str).collect()).await.unwrap();
+        assert_eq!(names.len(), 50);
+        assert_eq!(names[&ids[7]].as_deref(), Some("user7"));
+        assert_eq!(counting.questions.load(Ordering::Relaxed), 50);
+        assert_eq!(counting.most_at_a_time.load(Ordering::Relaxed), NAMES_AT_A_TIME);
+    }
+
+    #[tokio::test]
+    async fn one_question_tells_of_many_dialogs_whether_they_are_listed() {
+        let (access, counting) = counted().await;
+        let payload = json!({ "pid": "08844397713" });
+        let end = Timestamp::parse("2030-01-01T00:00:00Z").unwrap();
+        let caller = Caller::from_claims(&Claims::read(payload.as_object().unwrap(), end)).unwrap();
+        let dialog = |party: &str, resource: &str| {
+            let mut dialog = stored(end);
+            dialog.party = PartyUrn::parse(party).unwrap();
+            resource.clone_into(&mut dialog.service_resource);
+            (dialog, Vec::new())
+        };
+        let own = "urn:altinn:person:identifier-no:08844397713";
+        let others = "urn:altinn:person:identifier-no:13838599936";
+        let resource = "ttd-dialogporten-automated-tests";
+        let dialogs = [
+            dialog(own, resource),
+            dialog(others, resource),
+            dialog(own, "ttd-altinn-events-automated-tests"),
+        ];
+        assert_eq!(access.may_list(&caller, &dialogs).await.unwrap(), [true, false, false]);
+        assert_eq!(counting.questions.load(Ordering::Relaxed), 1);
+        assert!(access.may_list(&caller, &[]).await.unwrap().is_empty());
+        assert_eq!(counting.questions.load(Ordering::Relaxed), 1);
     }
 }

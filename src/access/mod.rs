@@ -6,6 +6,7 @@
 
 mod authorization;
 pub mod caller;
+mod catalogue;
 pub mod claims;
 pub mod dialog_token;
 pub(crate) mod jws;
@@ -14,6 +15,7 @@ mod reach;
 pub mod scope;
 pub mod token;
 
-pub use authorization::{Access, DialogAuthorization, instance_reference};
+pub use authorization::{Access, DialogAuthorization, Grant, instance_reference};
+pub use catalogue::{DescribedResource, is_role};
 pub(crate) use reach::StreamsBy;
 pub use reach::{DialogScope, ListedDialogs, SearchScope};

@@ -33,6 +33,23 @@ pub trait ResourceRegistry: Send + Sync {
     /// Which roles and access packages give access to which resources: pairs of
     /// `urn:altinn:rolecode:…` or `urn:altinn:accesspackage:…`, and a resource id.
     async fn subject_resources(&self) -> Result<Vec<(String, String)>, PlatformFailure>;
+
+    /// The organisations that own services, as the platform presents them.
+    async fn service_owners(&self) -> Result<Vec<ServiceOwner>, PlatformFailure>;
+
+    /// Where the platform describes the resource with this id, for links in answers.
+    fn description_url(&self, resource: &str) -> String;
+}
+
+/// An organisation that owns services.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceOwner {
+    /// Its number.
+    pub number: String,
+    /// Its lower-case short code, such as `ttd`.
+    pub code: String,
+    /// Names.
+    pub name: LocalizedTexts,
 }
 
 /// One service of the catalogue.
@@ -99,6 +116,28 @@ pub trait AccessManagement: Send + Sync {
         user: &PartyUrn,
         filter: &[PartyUrn],
     ) -> Result<Vec<AuthorizedParty>, PlatformFailure>;
+
+    /// All parties of the user, in the platform's order, without what they give: neither roles nor
+    /// packages, resources or instances.
+    async fn parties(&self, user: &PartyUrn) -> Result<Vec<AuthorizedParty>, PlatformFailure> {
+        let mut parties = self.authorized_parties(user, &[]).await?;
+        parties.iter_mut().for_each(AuthorizedParty::drop_rights);
+        Ok(parties)
+    }
+
+    /// The roles and access packages that there are.
+    async fn access_subjects(&self) -> Result<Vec<AccessSubject>, PlatformFailure>;
+}
+
+/// A role or an access package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessSubject {
+    /// Lower-case `urn:altinn:rolecode:…` or `urn:altinn:accesspackage:…`.
+    pub urn: String,
+    /// Names.
+    pub name: LocalizedTexts,
+    /// Where the platform describes it.
+    pub description_url: String,
 }
 
 /// A party that a user can represent, and through what.
@@ -128,6 +167,42 @@ pub struct AuthorizedParty {
     pub instances: Vec<AuthorizedInstance>,
     /// Sub-units, one level deep.
     pub sub_parties: Vec<AuthorizedParty>,
+}
+
+impl AuthorizedParty {
+    /// Roles that make somebody responsible for an organisation.
+    const KEY_ROLES: [&str; 6] = ["dagl", "lede", "innh", "dtpr", "dtso", "best"];
+
+    /// Whether the user is responsible for the organisation, as its general manager, say.
+    #[must_use]
+    pub fn has_key_role(&self) -> bool {
+        Self::KEY_ROLES.iter().any(|role| self.has_role(role))
+    }
+
+    /// Whether the user administers everything of the party.
+    #[must_use]
+    pub fn is_main_administrator(&self) -> bool {
+        self.has_role("hadm")
+    }
+
+    /// Whether the user gives access to others.
+    #[must_use]
+    pub fn is_access_manager(&self) -> bool {
+        self.has_role("admai")
+    }
+
+    fn has_role(&self, code: &str) -> bool {
+        self.roles.iter().any(|role| role == code)
+    }
+
+    /// Leaves who it is, and its sub-units.
+    fn drop_rights(&mut self) {
+        self.roles.clear();
+        self.access_packages.clear();
+        self.resources.clear();
+        self.instances.clear();
+        self.sub_parties.iter_mut().for_each(Self::drop_rights);
+    }
 }
 
 /// A single instance that was given to a user.

@@ -99,7 +99,7 @@ pub const SEARCH_LANGUAGE_CODE: Parameter = Parameter::query::<Option<String>>(
 const NO_RESOURCE: &str = "";
 
 /// Most values of list parameters other than parties.
-const MAX_VALUES: usize = 20;
+const MAX_VALUES: usize = limits::END_USER_SEARCH.resources;
 
 /// Reads the parameters of a search. What an API does not offer is not looked at: `is_owner` tells
 /// which one it is.

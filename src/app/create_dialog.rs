@@ -6,7 +6,7 @@ use super::{App, Failure};
 use crate::access::Access;
 use crate::access::caller::Caller;
 use crate::dialog::create::{self, ResourceFacts};
-use crate::dialog::refusal::Refusal;
+use crate::dialog::refusal::{Existing, Refusal};
 use crate::dialog::repetition::{IdempotencyKey, Kept, Outcome};
 use crate::dialog::validate::PartKind;
 use crate::dialog::write::{ClaimedPart, Outside};
@@ -65,18 +65,27 @@ impl App {
             unowned: self.access.unowned(caller, draft.referenced_resources()),
             names: self.access.names(draft.actor_ids()).await?,
         };
-        let mut creation = draft.decide(resource, &outside, &mut ids)?;
-
+        if let Some(resource) = &resource {
+            draft.admit(resource, &outside)?;
+        }
+        let claimed = draft.idempotent_key().zip(resource.as_ref().map(|resource| &resource.owner_code));
+        let claimed = claimed.map(|(key, org)| (org.clone(), key.to_owned()));
+        let refused = async |refusal: Refusal| match &claimed {
+            Some((org, key)) => self.unless_key_taken(org, key, refusal).await,
+            None => Failure::Refused(refusal),
+        };
+        let mut creation = match draft.decide(resource, &outside, self.seen_elsewhere, &mut ids) {
+            Ok(creation) => creation,
+            Err(refusal) => return Err(refused(refusal).await),
+        };
         let created = Created { id: creation.dialog.id, revision: creation.dialog.revision };
         let outcome = Outcome { revision: Some(created.revision), created: Some(created.id) };
         creation.kept = key.map(|key| Kept { key: key.clone(), outcome });
-        let org = creation.dialog.org.clone();
-        let dialog_key = creation.dialog.idempotent_key.clone();
         let claims = creation.claims.clone();
         match self.store.create(creation).await {
             Ok(()) => Ok(created),
             Err(StoreFailure::Taken { constraint, .. }) if constraint == "dialog_pkey" => {
-                Err(Refusal::DialogIdTaken(created.id).into())
+                Err(refused(Refusal::DialogIdTaken(created.id)).await)
             }
             Err(StoreFailure::Taken { constraint, .. }) if constraint == KEY_IN_USE => {
                 Err(Refusal::Contended.into())
@@ -85,13 +94,21 @@ impl App {
                 if let Some(outcome) = self.repeated(key).await? {
                     return Ok(outcome.into());
                 }
-                let key = dialog_key.unwrap_or_default();
-                let dialog = self.store.dialog_with_key(&org, &key).await?;
-                let holder = dialog.map_or_else(String::new, |id| format!(" by the dialog {id}"));
-                let text = format!("The idempotency key {key} is taken{holder}.");
-                Err(Refusal::IdempotentKeyTaken { text, dialog }.into())
+                Err(refused(Refusal::Contended).await)
             }
             Err(failure) => Err(taken_part(failure, &claims)),
+        }
+    }
+
+    /// The refusal that the idempotency key is taken, which outranks `refusal`, or that one.
+    async fn unless_key_taken(&self, org: &str, key: &str, refusal: Refusal) -> Failure {
+        match self.store.dialog_with_key(org, key).await {
+            Ok(Some(id)) => {
+                let text = format!("The idempotency key {key} is taken by the dialog {id}.");
+                Refusal::IdempotentKeyTaken { text, holder: Some(Existing::Dialog(id)) }.into()
+            }
+            Ok(None) => refusal.into(),
+            Err(failure) => failure.into(),
         }
     }
 }
@@ -109,7 +126,7 @@ pub(super) fn taken_part(failure: StoreFailure, claims: &[ClaimedPart]) -> Failu
         }
         "transmission_idempotent_key" => {
             let text = "An idempotency key of a transmission is taken.".to_owned();
-            return Refusal::IdempotentKeyTaken { text, dialog: None }.into();
+            return Refusal::IdempotentKeyTaken { text, holder: None }.into();
         }
         _ => return failure.into(),
     };

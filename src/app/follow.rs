@@ -8,14 +8,13 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::changes::may_list;
-use super::get_dialog::{LEVEL_TOO_LOW, check_visible};
-use super::{App, Failure};
+use super::{App, Failure, Languages, Reader};
 use crate::access::ListedDialogs;
 use crate::access::caller::Caller;
 use crate::dialog::refusal::Refusal;
 use crate::events::cloud_event::CloudEvent;
 use crate::events::{Next, Stream, Wanted};
-use crate::store::{LogEntry, Position, key_of};
+use crate::store::{DialogDetail, LogEntry, Position, key_of};
 use crate::timestamp::Timestamp;
 
 /// How long a stream may be silent; what the user may see is looked at again as often.
@@ -157,14 +156,10 @@ impl App {
     async fn may_follow(&self, caller: &Caller, id: Uuid) -> Result<String, Failure> {
         let scope = self.access.end_user_scope(caller);
         let detail = self.store.detail(&scope, id).await?.ok_or(Refusal::dialog_not_found(id))?;
-        let authorization = self.authorize(caller, &detail).await?;
-        if !authorization.may_open() {
-            return Err(Refusal::Forbidden(vec![format!("You have no access to the dialog {id}.")]).into());
-        }
-        if !authorization.is_level_sufficient() {
-            return Err(Refusal::Forbidden(vec![LEVEL_TOO_LOW.into()]).into());
-        }
-        check_visible(&detail.dialog, self.clock.now())?;
+        let DialogDetail { dialog, service_owner_labels, .. } = &detail;
+        let languages = Languages::default();
+        let reader = Reader::EndUser(caller, &languages);
+        self.admit(reader, dialog, &[], service_owner_labels, self.clock.now()).await?;
         Ok(detail.dialog.party.as_str().to_owned())
     }
 }

@@ -1,8 +1,11 @@
 //! Somebody reads one dialog.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
-use super::view::{DialogView, Eyes, Shades};
+use super::admission::{Reader, check_visible};
+use super::view::{DialogView, Eyes};
 use super::{App, Failure, Languages};
 use crate::access::DialogAuthorization;
 use crate::access::caller::Caller;
@@ -16,8 +19,8 @@ use crate::dialog::vocabulary::{ActorType, SystemLabel};
 use crate::store::{DialogDetail, SeenEntry, Viewing};
 use crate::timestamp::Timestamp;
 
-/// The text that clients know a login by that is too weak.
-pub(super) const LEVEL_TOO_LOW: &str = "Altinn authentication level too low.";
+/// How long the name of a reader is waited for. It is only recorded; nobody reads it here.
+const NAME_PATIENCE: Duration = Duration::from_secs(2);
 
 impl App {
     /// A dialog as its service owner sees it, deleted and hidden ones too; or, where the service
@@ -29,17 +32,19 @@ impl App {
         let scope = self.access.service_owner_scope(caller);
         let mut detail = self.store.detail(&scope, id).await?.ok_or(Refusal::dialog_not_found(id))?;
         if !caller.impersonated {
-            return Ok(Eyes { user: None, authorization: None, shades: None }.dialog(detail, None));
+            return Ok(Eyes::OWNER.dialog(detail, None));
         }
-        let authorization = self.authorize(caller, &detail).await?;
+        let DialogDetail { dialog, transmissions, service_owner_labels, .. } = &detail;
+        let authorization =
+            self.access.authorize(caller, dialog, transmissions, service_owner_labels).await?;
         if !authorization.has_any_action() {
             return Err(Refusal::dialog_not_found(id).into());
         }
         let now = self.clock.now();
         check_visible(&detail.dialog, now)?;
-        self.view(caller, &mut detail, now).await?;
+        self.view(caller, &mut detail, now).await;
         let eyes =
-            Eyes { user: Some(caller.user.as_str()), authorization: Some(&authorization), shades: None };
+            Eyes { user: Some(caller.user.as_str()), authorization: Some(authorization), shades: None };
         Ok(eyes.dialog(detail, None))
     }
 
@@ -54,23 +59,16 @@ impl App {
         languages: &Languages,
         peek: bool,
     ) -> Result<DialogView, Failure> {
-        let scope = self.access.end_user_scope(caller);
-        let mut detail = self.store.detail(&scope, id).await?.ok_or(Refusal::dialog_not_found(id))?;
-        let authorization = self.authorize(caller, &detail).await?;
-        if !authorization.may_open() {
-            return Err(Refusal::Forbidden(vec![format!("You have no access to the dialog {id}.")]).into());
-        }
+        let reader = Reader::EndUser(caller, languages);
+        let detail = self.store.detail(&self.reach(reader), id).await?;
+        let mut detail = detail.ok_or(Refusal::dialog_not_found(id))?;
+        let DialogDetail { dialog, transmissions, service_owner_labels, .. } = &detail;
         let now = self.clock.now();
-        if detail.dialog.deleted_at.is_some() {
-            return Err(Refusal::Gone(id).into());
-        }
-        if !authorization.is_level_sufficient() {
-            return Err(Refusal::Forbidden(vec![LEVEL_TOO_LOW.into()]).into());
-        }
-        check_visible(&detail.dialog, now)?;
-        let mut ids = if peek { self.clock.ids(now) } else { self.view(caller, &mut detail, now).await? };
+        let eyes = self.admit(reader, dialog, transmissions, service_owner_labels, now).await?;
+        let mut ids = if peek { self.clock.ids(now) } else { self.view(caller, &mut detail, now).await };
 
-        let permitted: Vec<ActionAttribute> = authorization.granted().cloned().collect();
+        let granted = eyes.authorization.iter().flat_map(DialogAuthorization::granted);
+        let permitted: Vec<ActionAttribute> = granted.cloned().collect();
         let facts = DialogTokenFacts {
             caller,
             party: &detail.dialog.party,
@@ -79,27 +77,12 @@ impl App {
             permitted: &permitted,
         };
         let token = self.dialog_tokens.sign(&facts, now, ids.revision());
-        let shades = Shades { pseudonyms: &self.pseudonyms, dialog: id, languages, now };
-        let eyes = Eyes {
-            user: Some(caller.user.as_str()),
-            authorization: Some(&authorization),
-            shades: Some(shades),
-        };
         Ok(eyes.dialog(detail, Some(token)))
-    }
-
-    pub(super) async fn authorize(
-        &self,
-        caller: &Caller,
-        detail: &DialogDetail,
-    ) -> Result<DialogAuthorization, Failure> {
-        let DialogDetail { dialog, transmissions, service_owner_labels, .. } = detail;
-        Ok(self.access.authorize(caller, dialog, transmissions, service_owner_labels).await?)
     }
 
     /// Records that the user opens the dialog, if that says anything new, and shows it in `detail`.
     /// Reading never fails because of this.
-    async fn view(&self, caller: &Caller, detail: &mut DialogDetail, now: Timestamp) -> Result<Ids, Failure> {
+    async fn view(&self, caller: &Caller, detail: &mut DialogDetail, now: Timestamp) -> Ids {
         let mut ids = self.clock.ids(now);
         let dialog = &detail.dialog;
         let marked = dialog.system_labels.contains(SystemLabel::MarkedAsUnopened);
@@ -109,11 +92,12 @@ impl App {
                 || (entry.user_id == caller.user.as_str() && entry.seen_at > dialog.updated_at)
         });
         if is_known && dialog.is_seen && !marked {
-            return Ok(ids);
+            return ids;
         }
         // A name that cannot be had now is no reason not to show the dialog.
-        let names = self.access.names([caller.user.as_str()].into()).await.unwrap_or_default();
-        let user_name = names.into_values().next().flatten();
+        let name = self.access.names([caller.user.as_str()].into());
+        let names = tokio::time::timeout(NAME_PATIENCE, name).await.ok().and_then(Result::ok);
+        let user_name = names.and_then(|names| names.into_values().next().flatten());
         let entry = SeenEntry {
             id: entry_id,
             seen_at: now,
@@ -138,37 +122,20 @@ impl App {
         };
         if let Err(failure) = self.store.record_viewing(viewing).await {
             tracing::warn!(dialog = %dialog.id, error = %failure, "the viewing of a dialog was not recorded");
-            return Ok(ids);
+            return ids;
         }
         if !is_known {
             detail.seen.push(entry);
         }
         detail.dialog.is_seen = true;
         detail.dialog.system_labels.0 &= !(1 << (SystemLabel::MarkedAsUnopened.code() - 1));
-        Ok(ids)
+        ids
     }
-}
-
-/// What an end user cannot see at this time.
-pub(super) fn check_visible(dialog: &Dialog, now: Timestamp) -> Result<(), Refusal> {
-    if dialog.deleted_at.is_some() {
-        return Err(Refusal::Gone(dialog.id));
-    }
-    if let Some(visible_from) = dialog.visible_from.filter(|visible| *visible > now) {
-        return Err(Refusal::NotYetVisible { dialog: dialog.id, visible_from });
-    }
-    if let Some(expired) = dialog.expires_at.filter(|expires| *expires <= now) {
-        return Err(Refusal::NotFound {
-            entity: "DialogEntity",
-            text: format!("The dialog ({}) expired at {expired}.", dialog.id),
-        });
-    }
-    Ok(())
 }
 
 /// Id of the entry for this user and this state of the dialog, so that opening it twice gives one
 /// entry: a name-based UUID (RFC 9562, version 5) with the time, version and variant of a `UUIDv7`.
-fn seen_id(dialog: &Dialog, user: &str) -> Uuid {
+pub(crate) fn seen_id(dialog: &Dialog, user: &str) -> Uuid {
     let name = format!("{}{}{user}", dialog.updated_at, dialog.content_updated_at);
     let mut bytes = *Uuid::new_v5(&dialog.id, name.as_bytes()).as_bytes();
     bytes[..6].copy_from_slice(&dialog.id.as_bytes()[..6]);

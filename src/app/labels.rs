@@ -27,15 +27,14 @@ pub enum LabelCommand<'a> {
 }
 
 impl App {
-    /// The service owner's labels of a dialog.
+    /// The service owner's labels of a dialog that is not deleted.
     ///
     /// # Errors
-    /// Not found, or gone.
+    /// Not found.
     pub async fn labels(&self, caller: &Caller, dialog: Uuid) -> Result<ServiceOwnerLabels, Failure> {
         let scope = self.access.service_owner_scope(caller);
         match self.store.service_owner_labels(&scope, dialog).await? {
-            None => Err(Refusal::dialog_not_found(dialog).into()),
-            Some((_, true)) => Err(Refusal::Gone(dialog).into()),
+            None | Some((_, true)) => Err(Refusal::dialog_not_found(dialog).into()),
             Some((labels, false)) => Ok(labels),
         }
     }
@@ -43,7 +42,7 @@ impl App {
     /// Adds or removes a label of the service owner; gives the revision of its context afterwards.
     ///
     /// # Errors
-    /// Not found, gone, mismatch, or an invalid label.
+    /// Not found, mismatch, or an invalid label.
     pub async fn change_label(
         &self,
         caller: &Caller,
@@ -70,19 +69,25 @@ impl App {
     ) -> Result<Uuid, Failure> {
         let now = self.clock.now();
         let mut ids = self.clock.ids(now);
+        if let LabelCommand::Add(body) = command {
+            labels::check_label(body)?;
+        }
         for _ in 0..ATTEMPTS {
             let stored = self.labels(caller, dialog).await?;
-            if !expected.holds(stored.revision) {
-                return Err(Refusal::RevisionMismatch.into());
-            }
+            let as_expected =
+                if expected.holds(stored.revision) { Ok(()) } else { Err(Refusal::RevisionMismatch) };
             let (label, add) = match command {
-                LabelCommand::Add(body) => (labels::read_label(body, &stored)?, true),
+                LabelCommand::Add(body) => {
+                    as_expected?;
+                    (labels::read_label(body, &stored)?, true)
+                }
                 LabelCommand::Remove(label) => {
                     let label = label.trim().to_lowercase();
                     if !stored.labels.contains(&label) {
                         let text = format!("The dialog has no label ({label}).");
                         return Err(Refusal::NotFound { entity: "Label", text }.into());
                     }
+                    as_expected?;
                     (label, false)
                 }
             };
@@ -120,7 +125,8 @@ impl App {
         body: &Json,
     ) -> Result<Uuid, Failure> {
         let now = self.clock.now();
-        let change = labels::read_change(body, now, &mut self.clock.ids(now))?;
+        let mut change = labels::read_change(body, now, &mut self.clock.ids(now))?;
+        own_performer(caller, &mut change);
         check_performer(caller, &change)?;
         let only = match expected {
             Expected::OneOf(revisions) => Some(revisions.as_slice()),
@@ -129,13 +135,14 @@ impl App {
         let mut ids = self.clock.ids(now);
         for _ in 0..ATTEMPTS {
             let found = self.reachable(caller, &[dialog]).await?;
-            let (stored, service_owner_labels) =
-                found.into_iter().next().ok_or(Refusal::dialog_not_found(dialog))?;
+            if found.is_empty() {
+                return Err(Refusal::dialog_not_found(dialog).into());
+            }
             admit_performer(caller, &change)?;
-            if !self.may_label(caller, &change, &stored, &service_owner_labels).await? {
+            let Some(stored) = self.that_may_be_labelled(caller, &change, found).await?.pop() else {
                 let text = format!("The user has no access to the dialog {dialog}.");
                 return Err(Refusal::Forbidden(vec![text]).into());
-            }
+            };
             if only.is_some_and(|revisions| !revisions.contains(&stored.end_user_context_revision)) {
                 return Err(Refusal::RevisionMismatch.into());
             }
@@ -179,18 +186,15 @@ impl App {
     ) -> Result<(), Failure> {
         let now = self.clock.now();
         let mut ids = self.clock.ids(now);
-        let (change, dialogs) = labels::read_bulk_change(body, now, &mut ids)?;
+        let (mut change, dialogs) = labels::read_bulk_change(body, now, &mut ids)?;
+        own_performer(caller, &mut change);
         check_performer(caller, &change)?;
         admit_performer(caller, &change)?;
         let wanted: Vec<Uuid> = dialogs.iter().map(|(id, _)| *id).collect();
         let is_conditional = dialogs.iter().any(|(_, revision)| revision.is_some());
         for _ in 0..ATTEMPTS {
-            let mut found = Vec::with_capacity(wanted.len());
-            for (stored, service_owner_labels) in self.reachable(caller, &wanted).await? {
-                if self.may_label(caller, &change, &stored, &service_owner_labels).await? {
-                    found.push(stored);
-                }
-            }
+            let reached = self.reachable(caller, &wanted).await?;
+            let found = self.that_may_be_labelled(caller, &change, reached).await?;
             let missing: Vec<String> = wanted
                 .iter()
                 .filter(|id| !found.iter().any(|dialog| dialog.id == **id))
@@ -231,8 +235,7 @@ impl App {
 
     /// The dialogs that the caller reaches and that are not deleted.
     async fn reachable(&self, caller: &Caller, ids: &[Uuid]) -> Result<Vec<Labelled>, Failure> {
-        let is_owner = matches!(caller.kind, UserKind::ServiceOwner | UserKind::ServiceOwnerOnBehalfOfPerson);
-        let scope = if is_owner {
+        let scope = if is_service_owner(caller) {
             self.access.service_owner_scope(caller)
         } else {
             self.access.end_user_scope(caller)
@@ -242,19 +245,21 @@ impl App {
         Ok(found)
     }
 
-    /// Whether the user, in whose name it is done, can list the dialog. Administrators who name
-    /// somebody need no such access.
-    async fn may_label(
+    /// Those of the dialogs that the user, in whose name it is done, can list. Administrators need no
+    /// such access.
+    async fn that_may_be_labelled(
         &self,
         caller: &Caller,
         change: &LabelChange,
-        dialog: &Dialog,
-        service_owner_labels: &[String],
-    ) -> Result<bool, Failure> {
-        if change.performed_by.is_some() || Access::writer(caller).is_admin {
-            return Ok(true);
-        }
-        Ok(self.access.may_list(caller, dialog, service_owner_labels).await?)
+        dialogs: Vec<Labelled>,
+    ) -> Result<Vec<Dialog>, Failure> {
+        let is_listed = if change.performed_by.is_some() || Access::writer(caller).is_admin {
+            vec![true; dialogs.len()]
+        } else {
+            self.access.may_list(caller, &dialogs).await?
+        };
+        let listed = dialogs.into_iter().zip(is_listed).filter(|(_, is_listed)| *is_listed);
+        Ok(listed.map(|((dialog, _), _)| dialog).collect())
     }
 
     /// Who is named in the label log.
@@ -267,7 +272,7 @@ impl App {
         if let Some(id) = &actor.actor_id {
             let names = self.access.names([id.as_str()].into()).await?;
             actor.actor_name = names.into_values().next().flatten();
-            if actor.actor_name.is_none() && change.performed_by.is_some() {
+            if actor.actor_name.is_none() {
                 return Err(
                     Refusal::unprocessable("ActorId", "No name is registered for the actor's id.").into()
                 );
@@ -279,6 +284,17 @@ impl App {
 
 fn kept(key: Option<&IdempotencyKey>, revision: Option<Uuid>) -> Option<Kept> {
     key.map(|key| Kept { key: key.clone(), outcome: Outcome { revision, created: None } })
+}
+
+/// The API of end users has no `performedBy`: like all unknown members it is ignored there.
+fn own_performer(caller: &Caller, change: &mut LabelChange) {
+    if !is_service_owner(caller) {
+        change.performed_by = None;
+    }
+}
+
+fn is_service_owner(caller: &Caller) -> bool {
+    matches!(caller.kind, UserKind::ServiceOwner | UserKind::ServiceOwnerOnBehalfOfPerson)
 }
 
 /// Either the query names a user, or the body says who does it.

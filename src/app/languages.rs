@@ -1,6 +1,7 @@
 //! Which languages an end user wants texts in.
 
-use crate::dialog::model::Localizations;
+use crate::altinn::LocalizedTexts;
+use crate::dialog::model::{Localization, Localizations};
 
 /// Languages in order of preference. Empty: all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,6 +50,21 @@ impl Languages {
         Self { candidates }
     }
 
+    /// Names in the best language, or in all; where there are none, `otherwise` as if in Norwegian.
+    #[must_use]
+    pub fn names(&self, names: &LocalizedTexts, otherwise: &str) -> Localizations {
+        let text = |(code, value): (&String, &String)| Localization {
+            language_code: code.clone(),
+            value: value.clone(),
+        };
+        let mut texts: Localizations = names.iter().map(text).collect();
+        if texts.is_empty() {
+            texts.push(Localization { language_code: "nb".to_owned(), value: otherwise.to_owned() });
+        }
+        self.prune(&mut texts);
+        texts
+    }
+
     /// Keeps the best language only; all of them when none of the candidates is there.
     pub fn prune(&self, texts: &mut Localizations) {
         let best = self.candidates.iter().find(|code| texts.iter().any(|text| text.language_code == **code));
@@ -61,7 +77,6 @@ impl Languages {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialog::model::Localization;
 
     #[test]
     fn the_best_language_is_kept() {

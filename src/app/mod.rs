@@ -1,15 +1,20 @@
 //! What the product does: one file per use case, shared by REST and GraphQL.
 
+mod admission;
 mod changes;
 mod children;
 mod create_dialog;
+mod end_user_context;
 mod follow;
 mod get_dialog;
 mod labels;
 mod languages;
+mod lookup;
+mod parties;
 mod pseudonyms;
 mod repetition;
 mod search_dialogs;
+mod service_resources;
 mod turns;
 mod update_dialog;
 mod view;
@@ -20,22 +25,31 @@ use crate::access::Access;
 use crate::access::dialog_token::DialogTokenSigner;
 use crate::altinn::PlatformFailure;
 use crate::clock::Clock;
+use crate::dialog::create::SeenElsewhere;
 use crate::dialog::refusal::Refusal;
 use crate::events::Live;
 use crate::events::cloud_event::CloudEvents;
 use crate::search::Seal;
 use crate::store::{Store, StoreFailure};
 
+pub use admission::Reader;
 pub use changes::{ChangeKind, ChangesRequest, DialogChange, DialogChanges};
 pub use create_dialog::Created;
+pub use end_user_context::{DialogEndUserContextItemView, EndUserContextPage};
 pub use follow::{Follow, FollowEnd, Followed, Mark};
+pub(crate) use get_dialog::seen_id;
 pub use labels::LabelCommand;
 pub use languages::Languages;
+pub use lookup::IdentifierLookupView;
+pub use parties::PartiesView;
 pub use pseudonyms::Pseudonyms;
 pub use search_dialogs::{DialogPage, DialogSearch};
+pub use service_resources::{AuthorizedServiceResourcesView, ServiceResourceCatalogueView};
 pub use turns::Turns;
 pub use update_dialog::{Changed, Command, NewState, Request};
-pub use view::{ActivityView, DialogListView, DialogView, ServiceOwnerLabelView, TransmissionView};
+pub use view::{
+    ActivityView, DialogListView, DialogView, LabelLogView, SeenView, ServiceOwnerLabelView, TransmissionView,
+};
 
 /// The use cases, and what they need.
 pub struct App {
@@ -49,6 +63,8 @@ pub struct App {
     pub dialog_tokens: DialogTokenSigner,
     /// Queues of writers that get in each other's way.
     pub turns: Turns,
+    /// Which new dialogs count as seen.
+    pub seen_elsewhere: SeenElsewhere,
     /// Hides who somebody is from other end users.
     pub pseudonyms: Pseudonyms,
     /// What is told, as it happens.

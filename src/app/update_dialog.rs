@@ -62,6 +62,16 @@ impl Command<'_> {
         }
     }
 
+    /// What is wrong with the request whatever is stored: told even where there is no such dialog.
+    fn check(&self, mode: Mode, ids: &mut Ids) -> Result<(), Refusal> {
+        match self {
+            Self::Become(new_state) => new_state.check(mode, ids),
+            Self::Correct(_, body) => correct::check(body, mode, ids),
+            Self::FormSavedAt(_, body) => correct::read_form_saved_at(body, mode.now).map(drop),
+            Self::Take(_) | Self::Purge => Ok(()),
+        }
+    }
+
     /// Ids and keys that may be those of stored parts.
     fn references(&self) -> References {
         let mut references = self.body().map_or_else(References::default, references);
@@ -117,20 +127,45 @@ impl NewState<'_> {
         }
     }
 
-    /// Whether the dialog may be deleted: administrators may add activities even then.
-    fn admit(&self, stored: &Dialog, mode: Mode) -> Result<(), Refusal> {
+    fn check(&self, mode: Mode, ids: &mut Ids) -> Result<(), Refusal> {
         match self {
-            Self::Activity(_) if mode.writer.is_admin => Ok(()),
-            _ => update::admit(stored),
+            Self::Replace(body) => update::check(body),
+            Self::Patch(operations) => patch::check(operations),
+            Self::Transmission(body) => update::check_transmission(body, mode, ids),
+            Self::Activity(body) => update::check_activity(body, mode, ids),
         }
     }
 
+    /// Reads the new state of a dialog that is not deleted; administrators may add activities even
+    /// then. Of a deleted one, only what is wrong with the request whatever is stored is told before
+    /// that.
     fn read<'d>(&self, stored: &'d Dialog, mode: Mode, ids: &mut Ids) -> Result<Draft<'d>, Refusal> {
+        let is_gone = stored.deleted_at.is_some();
         match self {
-            Self::Replace(body) => update::read(body, stored, mode, ids),
-            Self::Patch(operations) => update::read(&patch::apply(operations, stored)?, stored, mode, ids),
-            Self::Transmission(body) => update::read_transmission(body, stored, mode, ids),
-            Self::Activity(body) => update::read_activity(body, stored, mode, ids),
+            Self::Replace(body) => {
+                if is_gone {
+                    update::check(body)?;
+                }
+                update::admit(stored)?;
+                update::read(body, stored, mode, ids)
+            }
+            Self::Patch(operations) => {
+                let body = patch::apply(operations, stored)?;
+                update::admit(stored)?;
+                update::read(&body, stored, mode, ids)
+            }
+            Self::Transmission(body) => {
+                let draft = update::read_transmission(body, stored, mode, ids)?;
+                update::admit(stored)?;
+                Ok(draft)
+            }
+            Self::Activity(body) => {
+                let draft = update::read_activity(body, stored, mode, ids)?;
+                if !mode.writer.is_admin {
+                    update::admit(stored)?;
+                }
+                Ok(draft)
+            }
         }
     }
 }
@@ -165,13 +200,17 @@ impl App {
         let mut turn = None;
         for _ in 0..ATTEMPTS {
             let loaded = self.store.load(&scope, request.id, &references).await?;
-            let loaded = loaded.ok_or(Refusal::dialog_not_found(request.id))?;
             let mode = Mode { silent: request.silent, writer, now: self.clock.now() };
+            let Some(loaded) = loaded else {
+                command.check(mode, &mut self.clock.ids(mode.now))?;
+                return Err(Refusal::dialog_not_found(request.id).into());
+            };
             let attempt = match command {
                 Command::Become(new_state) => self.become_state(request, new_state, loaded, mode).await,
                 Command::Take(step) => self.take_step(request, step, &loaded.dialog, mode).await,
                 Command::Purge => self.purge(request, &loaded.dialog, mode).await,
-                Command::Correct(id, body) => self.correct(request, id, body, loaded, mode).await,
+                // Rare and large.
+                Command::Correct(id, body) => Box::pin(self.correct(request, id, body, loaded, mode)).await,
                 Command::FormSavedAt(id, body) => self.form_saved_at(request, id, body, &loaded, mode).await,
             };
             match attempt {
@@ -206,7 +245,6 @@ impl App {
     ) -> Result<Option<Changed>, Failure> {
         let stored = &loaded.dialog;
         let mut ids = self.clock.ids(mode.now);
-        new_state.admit(stored, mode)?;
         let draft = new_state.read(stored, mode, &mut ids)?;
         update::admit_change(stored, request.expected, mode.writer)?;
         let outside = Outside {
@@ -252,18 +290,14 @@ impl App {
     ) -> Result<Option<Changed>, Failure> {
         let dialog = &loaded.dialog;
         let mut ids = self.clock.ids(mode.now);
-        update::admit(dialog)?;
         let stored = self.store.corrected(dialog.id, id).await?;
+        let transmission = stored.as_ref().map(|stored| &stored.transmission);
+        let draft = correct::read(body, dialog.is_api_only, transmission, mode, &mut ids)?;
+        let unowned = self.access.unowned(request.caller, draft.referenced_resources(dialog, transmission));
+        correct::admit(dialog, &unowned, request.expected, mode)?;
         let stored = stored.ok_or_else(|| child_not_found("DialogTransmission", "transmission", id))?;
-        let draft = correct::read(body, dialog, &stored.transmission, mode, &mut ids)?;
-        let outside = Outside {
-            unowned: self
-                .access
-                .unowned(request.caller, draft.referenced_resources(dialog, &stored.transmission)),
-            names: self.access.names(draft.actor_ids()).await?,
-        };
-        let change =
-            draft.decide(dialog, &stored, &loaded.known, &outside, request.expected, mode, &mut ids)?;
+        let outside = Outside { unowned, names: self.access.names(draft.actor_ids()).await? };
+        let change = draft.decide(dialog, &stored, &loaded.known, &outside, mode.now, &mut ids)?;
         let Some(change) = change else {
             return Ok(Some(Changed { revision: dialog.revision, added: None }));
         };

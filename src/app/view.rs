@@ -16,7 +16,7 @@ use crate::dialog::vocabulary::{
     SystemLabel,
 };
 use crate::json::{NullForServiceOwner, UriReference, output_shape};
-use crate::store::{DialogDetail, ListedDialog, SeenEntry};
+use crate::store::{DialogDetail, LabelLogEntry, ListedDialog, SeenEntry};
 use crate::timestamp::Timestamp;
 
 /// What stands in place of a link that the user may not follow.
@@ -252,6 +252,8 @@ output_shape! {
         attachments: Vec<Attachment>,
         /// Links to go on.
         navigational_actions: Vec<NavigationalAction>,
+        /// Never there: transmissions stay as long as their dialog.
+        [end_user] deleted_at: Option<Timestamp>,
     }
 }
 
@@ -299,7 +301,21 @@ output_shape! {
         /// Whether the service owner opened it for the user.
         is_via_service_owner: bool as Option<bool>,
         /// Whether that was the caller.
-        is_current_end_user: bool,
+        is_current_end_user: Option<bool> as bool,
+    }
+}
+
+output_shape! {
+    /// That a label was set or removed.
+    pub struct LabelLogView {
+        /// When.
+        created_at: Timestamp,
+        /// `systemlabel:` and the label.
+        name: String,
+        /// `set` or `remove`.
+        action: String,
+        /// Who did it.
+        performed_by: Actor,
     }
 }
 
@@ -394,7 +410,7 @@ pub(super) struct Eyes<'a> {
     /// URN of the end user; `None` for the service owner itself.
     pub user: Option<&'a str>,
     /// What the user may do; `None` for the service owner itself.
-    pub authorization: Option<&'a DialogAuthorization>,
+    pub authorization: Option<DialogAuthorization>,
     /// Hides people, links and languages from end users.
     pub shades: Option<Shades<'a>>,
 }
@@ -413,6 +429,9 @@ pub(super) struct Shades<'a> {
 }
 
 impl Eyes<'_> {
+    /// As the service owner itself sees things.
+    pub const OWNER: Eyes<'static> = Eyes { user: None, authorization: None, shades: None };
+
     fn texts(&self, mut texts: Localizations) -> Localizations {
         if let Some(shades) = self.shades {
             shades.languages.prune(&mut texts);
@@ -469,7 +488,7 @@ impl Eyes<'_> {
 
     fn content(&self, content: Content) -> Option<ContentView> {
         content.title.as_ref()?;
-        let authorized = self.authorization.map(DialogAuthorization::may_read);
+        let authorized = self.authorization.as_ref().map(DialogAuthorization::may_read);
         let for_owner = |value: Option<ContentValue>| {
             if self.shades.is_some() { None } else { self.optional_content(value) }
         };
@@ -495,7 +514,7 @@ impl Eyes<'_> {
 
     fn gui_action(&self, action: GuiAction) -> GuiActionView {
         let attribute = action.authorization_attribute.as_deref();
-        let authorized = self.authorization.map(|a| a.may(&action.action, attribute));
+        let authorized = self.authorization.as_ref().map(|a| a.may(&action.action, attribute));
         GuiActionView {
             id: action.id,
             url: UriReference(self.link(action.url, authorized, None)),
@@ -512,7 +531,7 @@ impl Eyes<'_> {
 
     fn api_action(&self, mut action: ApiAction) -> ApiActionView {
         let attribute = action.authorization_attribute.as_deref();
-        let authorized = self.authorization.map(|a| a.may(&action.action, attribute));
+        let authorized = self.authorization.as_ref().map(|a| a.may(&action.action, attribute));
         for endpoint in &mut action.endpoints {
             endpoint.url = self.link(std::mem::take(&mut endpoint.url), authorized, None);
         }
@@ -529,8 +548,10 @@ impl Eyes<'_> {
     /// `has_opening`: whether there is a `TransmissionOpened` activity for it.
     pub fn transmission(&self, transmission: Transmission, has_opening: bool) -> TransmissionView {
         let body = transmission.body;
-        let authorized =
-            self.authorization.map(|a| a.may_read_transmission(body.authorization_attribute.as_deref()));
+        let authorized = self
+            .authorization
+            .as_ref()
+            .map(|a| a.may_read_transmission(body.authorization_attribute.as_deref()));
         let content = body.content.map(|content: TransmissionContent| TransmissionContentView {
             title: self.content_value(content.title),
             summary: self.optional_content(content.summary),
@@ -561,6 +582,7 @@ impl Eyes<'_> {
             content,
             attachments,
             navigational_actions,
+            deleted_at: None,
         }
     }
 
@@ -592,6 +614,21 @@ impl Eyes<'_> {
         newest.into_iter().map(|entry| self.seen(entry)).collect()
     }
 
+    /// An entry of the seen log by itself; service owners are not told whether it is theirs.
+    pub fn seen_log_entry(&self, entry: &SeenEntry) -> SeenView {
+        let seen = self.seen(entry);
+        SeenView { is_current_end_user: seen.is_current_end_user.filter(|_| self.user.is_some()), ..seen }
+    }
+
+    pub fn label_log_entry(&self, entry: LabelLogEntry) -> LabelLogView {
+        LabelLogView {
+            created_at: entry.created_at,
+            name: format!("systemlabel:{}", entry.label.name()),
+            action: if entry.is_set { "set" } else { "remove" }.to_owned(),
+            performed_by: self.actor(entry.performed_by),
+        }
+    }
+
     fn seen(&self, entry: &SeenEntry) -> SeenView {
         SeenView {
             id: entry.id,
@@ -602,7 +639,7 @@ impl Eyes<'_> {
                 actor_name: entry.user_name.clone(),
             }),
             is_via_service_owner: entry.via_service_owner,
-            is_current_end_user: self.user == Some(entry.user_id.as_str()),
+            is_current_end_user: Some(self.user == Some(entry.user_id.as_str())),
         }
     }
 
@@ -610,7 +647,7 @@ impl Eyes<'_> {
     pub fn dialog(&self, detail: DialogDetail, dialog_token: Option<String>) -> DialogView {
         let DialogDetail { dialog, transmissions, activities, service_owner_labels, seen } = detail;
         let for_owner = self.shades.is_none();
-        let attachments_authorized = self.authorization.map(DialogAuthorization::may_read);
+        let attachments_authorized = self.authorization.as_ref().map(DialogAuthorization::may_read);
         let opened: std::collections::HashSet<Uuid> = activities
             .iter()
             .filter(|a| a.r#type == DialogActivityType::TransmissionOpened)
@@ -684,10 +721,12 @@ impl Eyes<'_> {
             listed;
         let for_owner = self.shades.is_none();
         // What is shown as the ordinary text, and what beside it.
-        let choose = |ordinary: Option<ContentValue>, other: Option<ContentValue>| match for_owner {
-            true => (ordinary, other),
-            false if login_is_strong_enough => (ordinary.or(other), None),
-            false => (other.or(ordinary), None),
+        let choose = |ordinary, other| {
+            if for_owner {
+                (ordinary, other)
+            } else {
+                (ordinary_or_not(ordinary, other, login_is_strong_enough), None)
+            }
         };
         let seen_since_last_update = self.seen_since(&seen, dialog.updated_at);
         let seen_since_last_content_update = self.seen_since(&seen, dialog.content_updated_at);
@@ -748,6 +787,16 @@ impl Eyes<'_> {
             content,
         }
     }
+}
+
+/// The ordinary text, or the non-sensitive one for those whose login is too weak; where only one is
+/// there, that one.
+pub(super) fn ordinary_or_not(
+    ordinary: Option<ContentValue>,
+    other: Option<ContentValue>,
+    login_is_strong_enough: bool,
+) -> Option<ContentValue> {
+    if login_is_strong_enough { ordinary.or(other) } else { other.or(ordinary) }
 }
 
 fn end_user_context(dialog: &Dialog) -> EndUserContextView {

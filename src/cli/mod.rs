@@ -4,6 +4,7 @@ mod docs;
 mod events;
 mod health;
 mod openapi;
+mod seed;
 mod serve;
 mod token;
 
@@ -23,6 +24,7 @@ pub async fn run(command_line: CommandLine) -> Result<ExitCode, Box<dyn std::err
         Some(Command::Migrate(settings)) => migrate(&settings).await?,
         Some(Command::Token(settings)) => println!("{}", token::token(&settings).await?),
         Some(Command::Events(settings)) => println!("{}", events::events(&settings).await?),
+        Some(Command::Seed(settings)) => seed::seed(&settings).await?,
         Some(Command::Health(settings)) => health::health(settings.listen)?,
         Some(Command::Openapi(settings)) => openapi::openapi(&settings.out)?,
         Some(Command::Docs(settings)) => docs::docs(&settings.out)?,

@@ -9,9 +9,9 @@ use super::events::{Event, EventBatch};
 use super::hierarchy;
 use super::input::CorrectTransmission;
 use super::limits;
-use super::model::{Attachment, CORRESPONDENCE_RESOURCE, Dialog, Transmission};
+use super::model::{Attachment, Dialog, Transmission};
 use super::refusal::Refusal;
-use super::update::{Mode, admit_change, ordered};
+use super::update::{self, Mode, ordered};
 use super::validate::{PartKind, Rules};
 use super::vocabulary::DialogActivityType;
 use super::write::{
@@ -34,28 +34,29 @@ pub fn says_silent(body: &Json, failures: &mut Failures) -> bool {
     read_field(body, "is_silent_update", &Path::Root(""), failures)
 }
 
-/// Reads and checks the corrected state of a transmission.
+/// Reads and checks the corrected state of a transmission; `stored` is `None` where the dialog has no
+/// such transmission.
 ///
 /// # Errors
 /// [`Refusal::Invalid`] with everything that is wrong.
 pub fn read(
     body: &Json,
-    dialog: &Dialog,
-    stored: &Transmission,
+    content_optional: bool,
+    stored: Option<&Transmission>,
     mode: Mode,
     ids: &mut Ids,
 ) -> Result<Draft, Refusal> {
     let mut failures = Failures::new();
     let input: CorrectTransmission = read_document(body, "dto", &mut failures);
     let mut rules = Rules::new(mode.now, mode.writer, &mut failures, ids);
-    let present = part_ids(stored);
+    let present = stored.map(part_ids).unwrap_or_default();
     rules.stored = present.iter().map(|(_, id)| *id).collect();
-    let mut transmission = rules.correction(&input, stored, dialog.is_api_only, &Path::Root("dto"));
+    let mut transmission = rules.correction(&input, stored, content_optional, &Path::Root("dto"));
     let chosen = std::mem::take(&mut rules.chosen);
     failures.into_result().map_err(Refusal::Invalid)?;
     let new = std::mem::take(&mut transmission.body.attachments);
     transmission.body.attachments = ordered(
-        &stored.body.attachments,
+        stored.map_or(&[], |stored| stored.body.attachments.as_slice()),
         new,
         |a| a.id,
         |old, new| Attachment { urls: ordered(&old.urls, new.urls, |url| url.id, |_, url| url), ..new },
@@ -63,6 +64,25 @@ pub fn read(
     let mut claims = claims(&chosen, 0);
     claims.retain(|claim| !present.contains(&(claim.kind, claim.id)));
     Ok(Draft { transmission, claims })
+}
+
+/// Says what is wrong with a corrected state, whatever is stored.
+///
+/// # Errors
+/// [`Refusal::Invalid`] with everything that is wrong.
+pub fn check(body: &Json, mode: Mode, ids: &mut Ids) -> Result<(), Refusal> {
+    read(body, true, None, mode, ids).map(drop)
+}
+
+/// Whether the dialog lets the caller correct anything with these resources, of which some may not
+/// be the caller's.
+///
+/// # Errors
+/// [`Refusal::Forbidden`], [`Refusal::Gone`], [`Refusal::RevisionMismatch`].
+pub fn admit(dialog: &Dialog, unowned: &[String], expected: &Expected, mode: Mode) -> Result<(), Refusal> {
+    write::admit_resources(dialog, &dialog.service_resource_type, unowned, mode.writer)?;
+    update::admit(dialog)?;
+    update::admit_change(dialog, expected, mode.writer)
 }
 
 fn part_ids(transmission: &Transmission) -> HashSet<(PartKind, Uuid)> {
@@ -77,11 +97,11 @@ fn part_ids(transmission: &Transmission) -> HashSet<(PartKind, Uuid)> {
 impl Draft {
     /// Resources that the correction refers to anew, and the dialog's own, as lower-case URNs.
     #[must_use]
-    pub fn referenced_resources(&self, dialog: &Dialog, stored: &Transmission) -> BTreeSet<String> {
+    pub fn referenced_resources(&self, dialog: &Dialog, stored: Option<&Transmission>) -> BTreeSet<String> {
         let attribute =
             |t: &Transmission| referenced_resources(t.body.authorization_attribute.as_deref().into_iter());
         let mut resources = attribute(&self.transmission);
-        for known in attribute(stored) {
+        for known in stored.map(attribute).unwrap_or_default() {
             resources.remove(&known);
         }
         resources.insert(dialog.resource_urn());
@@ -97,32 +117,18 @@ impl Draft {
     /// Applies the rules that need stored state. `None` when nothing changes.
     ///
     /// # Errors
-    /// [`Refusal::Forbidden`], [`Refusal::Unprocessable`], [`Refusal::IdempotentKeyTaken`].
-    #[expect(clippy::too_many_arguments, reason = "what is stored, what is wanted, and by whom")]
+    /// [`Refusal::Unprocessable`], [`Refusal::IdempotentKeyTaken`].
     pub fn decide(
         self,
         dialog: &Dialog,
         stored: &Corrected,
         known: &Known,
         outside: &Outside,
-        expected: &Expected,
-        mode: Mode,
+        now: Timestamp,
         ids: &mut Ids,
     ) -> Result<Option<Change>, Refusal> {
-        let Mode { writer, now, .. } = mode;
-        if !writer.is_admin {
-            if !outside.unowned.is_empty() {
-                return Err(Refusal::Forbidden(vec![write::unowned_text(&outside.unowned)]));
-            }
-            if dialog.service_resource_type == CORRESPONDENCE_RESOURCE && !writer.is_correspondence {
-                let text = format!("{} is reserved for Altinn Correspondence.", dialog.resource_urn());
-                return Err(Refusal::Forbidden(vec![text]));
-            }
-        }
-        admit_change(dialog, expected, writer)?;
         let mut failures = Failures::new();
         let mut additions = Additions { transmissions: vec![self.transmission], activities: Vec::new() };
-        additions.name_actors(outside, &mut failures);
         let keys_elsewhere = Known {
             transmission_keys: known
                 .transmission_keys
@@ -132,18 +138,16 @@ impl Draft {
                 .collect(),
             ..Known::default()
         };
-        let taken = additions.taken_keys(&keys_elsewhere);
-        let transmission = additions.transmissions.remove(0);
+        additions.admit_keys(dialog.id, &keys_elsewhere)?;
         for claim in &self.claims {
             if known.parts.contains_key(&(claim.kind as i16, claim.id)) {
                 failures.add_key(claim.kind.key(), format!("The id {} is in use already.", claim.id));
             }
         }
-        let deeper_by = deeper_by(&transmission, stored, known, &mut failures);
+        let deeper_by = deeper_by(&additions.transmissions[0], stored, known, &mut failures);
         failures.into_result().map_err(Refusal::Unprocessable)?;
-        if let Some(text) = taken {
-            return Err(Refusal::IdempotentKeyTaken { text, dialog: None });
-        }
+        additions.name_actors(outside)?;
+        let transmission = additions.transmissions.remove(0);
         if transmission == stored.transmission {
             return Ok(None);
         }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::events::{self, Event, EventBatch};
 use super::input::CreateDialog;
 use super::limits;
-use super::model::{CORRESPONDENCE_RESOURCE, Dialog, Documents, SystemLabels};
+use super::model::{Dialog, Documents, SystemLabels};
 use super::party::{PartyKind, PartyUrn};
 use super::refusal::Refusal;
 use super::validate::{AttachmentExpiry, PartKind, Rules, Writer};
@@ -38,6 +38,23 @@ pub struct ResourceFacts {
     pub resource_type: String,
     /// Lower-case short code of its owner.
     pub owner_code: String,
+}
+
+/// Which new dialogs count as seen although nobody has opened them here; without settings none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SeenElsewhere {
+    /// Those created before.
+    pub created_before: Option<Timestamp>,
+    /// Those of services that come from Altinn 2.
+    pub of_altinn2: bool,
+}
+
+impl SeenElsewhere {
+    fn includes(self, dialog: &Dialog) -> bool {
+        let from_altinn2 = || dialog.service_resource.starts_with(&format!("app_{}_a2", dialog.org));
+        self.created_before.is_some_and(|moment| dialog.created_at < moment)
+            || (self.of_altinn2 && from_altinn2())
+    }
 }
 
 /// Reads and checks the request.
@@ -250,6 +267,12 @@ impl Draft {
         &self.dialog.service_resource
     }
 
+    /// The key under which the dialog can be created only once.
+    #[must_use]
+    pub fn idempotent_key(&self) -> Option<&str> {
+        self.dialog.idempotent_key.as_deref()
+    }
+
     /// All resources that must be the caller's, as lower-case URNs.
     #[must_use]
     pub fn referenced_resources(&self) -> BTreeSet<String> {
@@ -265,7 +288,15 @@ impl Draft {
         self.additions.actor_ids()
     }
 
-    /// Applies the rules that need the clock and answers from outside.
+    /// Whether the caller may create a dialog on this resource.
+    ///
+    /// # Errors
+    /// [`Refusal::Forbidden`].
+    pub fn admit(&self, resource: &ResourceFacts, outside: &Outside) -> Result<(), Refusal> {
+        write::admit_resources(&self.dialog, &resource.resource_type, &outside.unowned, self.writer)
+    }
+
+    /// Applies the other rules that need the clock and answers from outside.
     ///
     /// # Errors
     /// [`Refusal::Unprocessable`], [`Refusal::Forbidden`], [`Refusal::IdempotentKeyTaken`].
@@ -273,23 +304,20 @@ impl Draft {
         mut self,
         resource: Option<ResourceFacts>,
         outside: &Outside,
+        seen: SeenElsewhere,
         ids: &mut Ids,
     ) -> Result<Creation, Refusal> {
         let mut failures = Failures::new();
-        let urn = self.dialog.resource_urn();
-        let mut forbidden = Vec::new();
         match resource {
-            None => failures.add_key(
-                "ServiceResource",
-                format!("There is no service resource {urn} that dialogs can refer to."),
-            ),
+            None => {
+                let urn = self.dialog.resource_urn();
+                let text = format!("There is no service resource {urn} that dialogs can refer to.");
+                failures.add_key("ServiceResource", text);
+                if self.writer.is_admin {
+                    failures.add_key("Org", format!("The owner of {urn} cannot be found."));
+                }
+            }
             Some(resource) => {
-                if !outside.unowned.is_empty() {
-                    forbidden.push(write::unowned_text(&outside.unowned));
-                }
-                if resource.resource_type == CORRESPONDENCE_RESOURCE && !self.writer.is_correspondence {
-                    forbidden.push(format!("{urn} is reserved for Altinn Correspondence."));
-                }
                 self.dialog.org = resource.owner_code;
                 self.dialog.service_resource_type = resource.resource_type;
             }
@@ -305,26 +333,15 @@ impl Draft {
                 }
             }
         }
-        if forbidden.is_empty()
-            && self.additions.has_correspondence_activity()
-            && !self.writer.is_correspondence
-        {
-            forbidden.push("Activities of the types CorrespondenceOpened and CorrespondenceConfirmed are reserved for Altinn Correspondence.".into());
-        }
+        write::after(&failures, self.additions.admit_activities(self.writer))?;
         let known = Known::default();
         let depths = self.additions.depths(&known, &mut failures);
         self.additions.count_into(&mut self.dialog, &known, &mut failures);
+        write::after(&failures, self.additions.admit_keys(self.dialog.id, &known))?;
         failures.into_result().map_err(Refusal::Unprocessable)?;
-        if !forbidden.is_empty() {
-            return Err(Refusal::Forbidden(forbidden));
-        }
-        if let Some(text) = self.additions.taken_keys(&known) {
-            return Err(Refusal::IdempotentKeyTaken { text, dialog: None });
-        }
-        let mut failures = Failures::new();
-        self.additions.name_actors(outside, &mut failures);
-        failures.into_result().map_err(Refusal::Unprocessable)?;
+        self.additions.name_actors(outside)?;
 
+        self.dialog.is_seen = seen.includes(&self.dialog);
         if self.additions.is_sent_by_party() {
             self.dialog.system_labels = self.dialog.system_labels.with(SystemLabel::Sent);
         }
@@ -347,5 +364,34 @@ impl Draft {
             now: self.now,
             kept: None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialog::effects::tests::stored;
+
+    #[test]
+    fn seen_elsewhere_is_off_by_default() {
+        let moment = |text| Timestamp::parse(text).unwrap();
+        let created = moment("2025-11-30T23:59:59Z");
+        let mut dialog = stored(created);
+        let before = |text| SeenElsewhere { created_before: Some(moment(text)), ..SeenElsewhere::default() };
+        assert!(!SeenElsewhere::default().includes(&dialog));
+        assert!(before("2025-12-01T00:00:00Z").includes(&dialog));
+        assert!(!before("2025-11-30T23:59:59Z").includes(&dialog));
+
+        let of_altinn2 = SeenElsewhere { of_altinn2: true, ..SeenElsewhere::default() };
+        for (resource, is_seen) in [
+            ("app_ttd_a2-1234-1", true),
+            ("app_ttd_frontend-test", false),
+            ("app_brg_a2-1234-1", false),
+            ("ttd_a2", false),
+        ] {
+            resource.clone_into(&mut dialog.service_resource);
+            assert_eq!(of_altinn2.includes(&dialog), is_seen, "{resource}");
+            assert!(!SeenElsewhere::default().includes(&dialog));
+        }
     }
 }

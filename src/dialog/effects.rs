@@ -100,12 +100,12 @@ pub fn reference() -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::collections::HashMap;
 
     use super::*;
     use crate::clock::Clock;
-    use crate::dialog::create::{self, ResourceFacts};
+    use crate::dialog::create::{self, ResourceFacts, SeenElsewhere};
     use crate::dialog::events::Event;
     use crate::dialog::model::Dialog;
     use crate::dialog::update::{self, Mode};
@@ -134,13 +134,17 @@ mod tests {
         "apiActions": [{"action": "read", "endpoints": [{"url": "https://example.com/e", "httpMethod": "GET"}]}]
     }"#;
 
-    fn stored(now: Timestamp) -> Dialog {
+    /// A dialog that has something of everything that can be changed.
+    pub fn stored(now: Timestamp) -> Dialog {
         let mut ids = Clock::fixed(now).ids(now);
         let body = parse(CREATED.as_bytes()).unwrap();
         let draft = create::read(&body, false, Writer::default(), now, &mut ids).unwrap();
         let resource =
             ResourceFacts { resource_type: "genericaccessresource".into(), owner_code: "ttd".into() };
-        let mut dialog = draft.decide(Some(resource), &Outside::default(), &mut ids).unwrap().dialog;
+        let mut dialog = draft
+            .decide(Some(resource), &Outside::default(), SeenElsewhere::default(), &mut ids)
+            .unwrap()
+            .dialog;
         dialog.is_seen = true;
         dialog
     }
@@ -197,10 +201,10 @@ mod tests {
 
     #[test]
     fn the_table_is_complete() {
-        let members = input::UpdateDialog::MEMBERS.iter().filter(|member| **member != "content");
+        let members = input::UpdateDialog::MEMBERS.iter().filter(|(member, _)| *member != "content");
         let texts =
-            input::ContentInput::MEMBERS.iter().map(|member| format!("content.{}", camel_case(member)));
-        for member in members.map(|member| camel_case(member)).chain(texts) {
+            input::ContentInput::MEMBERS.iter().map(|(member, _)| format!("content.{}", camel_case(member)));
+        for member in members.map(|(member, _)| camel_case(member)).chain(texts) {
             assert!(EFFECTS.iter().any(|effect| effect.member == member), "{member}");
         }
     }

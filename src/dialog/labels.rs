@@ -28,6 +28,16 @@ input_shape! {
     }
 }
 
+/// Says what cannot be read in a label that is to be added, whatever is stored.
+///
+/// # Errors
+/// [`Refusal::Invalid`].
+pub fn check_label(body: &Json) -> Result<(), Refusal> {
+    let mut failures = Failures::new();
+    let _: LabelToAdd = read_document(body, "dto", &mut failures);
+    failures.into_result().map_err(Refusal::Invalid)
+}
+
 /// Reads a label that is to be added to those that are there.
 ///
 /// # Errors

@@ -42,6 +42,31 @@ pub const PATCH_OPERATIONS: usize = 1_000;
 /// Largest request body, and largest result of a patch, in bytes.
 pub const BODY_BYTES: usize = 20_000_000;
 
+/// Most parties of a user that the list of the user's services looks at one by one.
+pub const CATALOGUE_PARTIES: usize = 1_000;
+
+/// Most values of each list parameter of a search.
+#[derive(Clone, Copy, Debug)]
+pub struct SearchLimits {
+    /// `party`
+    pub parties: usize,
+    /// `serviceResource`
+    pub resources: usize,
+    /// `org`, where there is that parameter.
+    pub orgs: usize,
+    /// `extendedStatus`
+    pub extended_statuses: usize,
+}
+
+/// Searches of end users.
+pub const END_USER_SEARCH: SearchLimits =
+    SearchLimits { parties: 100, resources: 20, orgs: 20, extended_statuses: 20 };
+/// Searches of service owners for themselves.
+pub const SERVICE_OWNER_SEARCH: SearchLimits =
+    SearchLimits { parties: 20, resources: 20, orgs: 0, extended_statuses: 20 };
+/// Most parties in searches of service owners for a person.
+pub const SEARCHED_PARTIES_OF_PERSON: usize = 100;
+
 /// A limit, as documentation shows it.
 struct Limit {
     what: &'static str,
@@ -61,6 +86,7 @@ const fn within(what: &'static str, range: &std::ops::RangeInclusive<usize>, uni
 }
 
 const CHARACTERS: &str = "characters";
+const VALUES: &str = "values";
 
 const TABLE: &[Limit] = &[
     at_most("ordinary text: names, references, titles, actions", TEXT, CHARACTERS),
@@ -104,6 +130,19 @@ const TABLE: &[Limit] = &[
         most: CLOCK_TOLERANCE_SECONDS,
         unit: "seconds",
     },
+    at_most("searches of end users: parties", END_USER_SEARCH.parties, VALUES),
+    at_most("searches of end users: services", END_USER_SEARCH.resources, VALUES),
+    at_most("searches of end users: service owners", END_USER_SEARCH.orgs, VALUES),
+    at_most("searches of end users: extended statuses", END_USER_SEARCH.extended_statuses, VALUES),
+    at_most("searches of service owners: parties", SERVICE_OWNER_SEARCH.parties, VALUES),
+    at_most("the same, for a person (endUserId)", SEARCHED_PARTIES_OF_PERSON, VALUES),
+    at_most("searches of service owners: services", SERVICE_OWNER_SEARCH.resources, VALUES),
+    at_most("searches of service owners: extended statuses", SERVICE_OWNER_SEARCH.extended_statuses, VALUES),
+    at_most(
+        "parties of a user whose services are listed one by one; with more, all services are",
+        CATALOGUE_PARTIES,
+        "parties",
+    ),
     at_most("operations in a JSON Patch", PATCH_OPERATIONS, "operations"),
     at_most("request body, and the result of a JSON Patch", BODY_BYTES, "bytes"),
 ];

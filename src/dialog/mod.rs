@@ -13,6 +13,7 @@ pub mod limits;
 pub mod model;
 pub mod party;
 pub mod patch;
+pub mod reference;
 pub mod refusal;
 pub mod repetition;
 pub mod update;

@@ -155,21 +155,41 @@ fn ascii_digits(text: &str, count: usize) -> Option<Vec<u32>> {
     text.bytes().map(|b| b.is_ascii_digit().then(|| u32::from(b - b'0'))).collect()
 }
 
+const FIRST_OF_PERSON: [u32; 9] = [3, 7, 6, 1, 8, 9, 4, 5, 2];
+const SECOND_OF_PERSON: [u32; 10] = [5, 4, 3, 2, 7, 6, 5, 4, 3, 2];
+const OF_ORGANIZATION: [u32; 8] = [3, 2, 7, 6, 5, 4, 3, 2];
+
+/// The identity number that begins with these nine digits, if there is one.
+#[must_use]
+pub fn with_check_digits(nine: &str) -> Option<String> {
+    let mut digits = ascii_digits(nine, 9)?;
+    let first = check_digit(&digits, &FIRST_OF_PERSON)?;
+    digits.push(first);
+    let second = check_digit(&digits, &SECOND_OF_PERSON)?;
+    Some(format!("{nine}{first}{second}"))
+}
+
+/// The organisation number that begins with these eight digits, if there is one.
+#[must_use]
+pub fn with_check_digit(eight: &str) -> Option<String> {
+    let digit = check_digit(&ascii_digits(eight, 8)?, &OF_ORGANIZATION)?;
+    Some(format!("{eight}{digit}"))
+}
+
 /// Whether `text` is a national identity number: eleven digits, the last two check digits
 /// (modulus 11). Dates are not checked, so D-numbers and synthetic numbers pass.
 #[must_use]
 pub fn is_person_number(text: &str) -> bool {
     ascii_digits(text, 11).is_some_and(|digits| {
-        check_digit(&digits[..9], &[3, 7, 6, 1, 8, 9, 4, 5, 2]) == Some(digits[9])
-            && check_digit(&digits[..10], &[5, 4, 3, 2, 7, 6, 5, 4, 3, 2]) == Some(digits[10])
+        check_digit(&digits[..9], &FIRST_OF_PERSON) == Some(digits[9])
+            && check_digit(&digits[..10], &SECOND_OF_PERSON) == Some(digits[10])
     })
 }
 
 /// Whether `text` is an organisation number: nine digits, the last a check digit (modulus 11).
 #[must_use]
 pub fn is_organization_number(text: &str) -> bool {
-    ascii_digits(text, 9)
-        .is_some_and(|digits| check_digit(&digits[..8], &[3, 2, 7, 6, 5, 4, 3, 2]) == Some(digits[8]))
+    ascii_digits(text, 9).is_some_and(|digits| check_digit(&digits[..8], &OF_ORGANIZATION) == Some(digits[8]))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::input;
 use super::limits;
 use super::model::{Attachment, ContentValue, Dialog, Localizations};
 use super::refusal::Refusal;
-use crate::json::{Failures, Json, camel_case};
+use crate::json::{Absent, Failures, Json, camel_case};
 
 /// Deepest nesting of the patched document.
 const MAX_DEPTH: usize = 64;
@@ -22,23 +22,24 @@ const APPEND_ONLY: [&str; 2] = ["transmissions", "activities"];
 /// # Errors
 /// [`Refusal::Invalid`] naming each operation that is wrong, as its position and its path.
 pub fn apply(patch: &Json, stored: &Dialog) -> Result<Json, Refusal> {
-    let mut failures = Failures::new();
-    let Some(operations) = read_operations(patch, &mut failures) else {
-        return Err(Refusal::Invalid(failures));
-    };
+    let operations = read_operations(patch)?;
     let mut document = document(stored);
     let mut size = size_of(&document);
-    if failures.is_empty() {
-        for operation in operations {
-            if let Err(text) = operation.apply(&mut document, &mut size) {
-                // What follows may depend on what this one should have done.
-                failures.add_key(&operation.key(), text);
-                break;
-            }
+    for operation in operations {
+        if let Err(text) = operation.apply(&mut document, &mut size) {
+            // What follows may depend on what this one should have done.
+            return Err(Refusal::Invalid(Failures::one(&operation.key(), text)));
         }
     }
-    failures.into_result().map_err(Refusal::Invalid)?;
     Ok(Json::from(document))
+}
+
+/// Says of each operation what is wrong with it whatever the dialog is.
+///
+/// # Errors
+/// [`Refusal::Invalid`].
+pub fn check(patch: &Json) -> Result<(), Refusal> {
+    read_operations(patch).map(drop)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,27 +75,17 @@ struct Operation {
     value: Value,
 }
 
-/// All operations, or `None` when the patch is not a list. Says of each what is wrong with it
-/// whatever the document is.
-fn read_operations(patch: &Json, failures: &mut Failures) -> Option<Vec<Operation>> {
+/// All operations. Says of each what is wrong with it whatever the document is.
+fn read_operations(patch: &Json) -> Result<Vec<Operation>, Refusal> {
+    let refused = |text: String| Err(Refusal::Invalid(Failures::one("SerializerErrors", text)));
     let Json::List(items) = patch else {
-        failures.add_key(
-            "SerializerErrors",
-            "The body must be a JSON Patch document, a list of operations (RFC 6902).",
-        );
-        return None;
+        return refused("The body must be a JSON Patch document, a list of operations (RFC 6902).".into());
     };
     if items.len() > limits::PATCH_OPERATIONS {
-        failures.add_key(
-            "SerializerErrors",
-            format!(
-                "A patch must have at most {} operations; got {}.",
-                limits::PATCH_OPERATIONS,
-                items.len()
-            ),
-        );
-        return None;
+        let most = limits::PATCH_OPERATIONS;
+        return refused(format!("A patch must have at most {most} operations; got {}.", items.len()));
     }
+    let mut failures = Failures::new();
     let text = |item: &Json, name: &str| match item.member(name) {
         Some(Json::String(text)) => Some(text.clone()),
         _ => None,
@@ -133,7 +124,8 @@ fn read_operations(patch: &Json, failures: &mut Failures) -> Option<Vec<Operatio
         }
         operations.push(operation);
     }
-    Some(operations)
+    failures.into_result().map_err(Refusal::Invalid)?;
+    Ok(operations)
 }
 
 impl Operation {
@@ -153,7 +145,7 @@ impl Operation {
                 None => texts.push(format!("{pointer} is not a JSON Pointer (RFC 6901).")),
                 Some([]) => texts.push("The document as a whole cannot be patched; name a member.".into()),
                 Some([root, ..]) => {
-                    let Some(root) = known(root, &[input::UpdateDialog::MEMBERS]) else {
+                    let Some((root, _)) = known(root, &[input::UpdateDialog::MEMBERS]) else {
                         texts.push(format!("{root} is not a member that can be patched."));
                         continue;
                     };
@@ -195,7 +187,15 @@ impl Operation {
         };
         let operation: json_patch::PatchOperation =
             serde_json::from_value(value).map_err(|error| error.to_string())?;
-        json_patch::patch(document, &[operation]).map_err(|error| sentence(&error.kind))
+        json_patch::patch(document, &[operation]).map_err(|error| sentence(&error.kind))?;
+        let emptied = match self.verb {
+            Verb::Remove => &self.path,
+            Verb::Move => &self.from,
+            Verb::Add | Verb::Replace | Verb::Copy | Verb::Test => return Ok(()),
+        };
+        // A member that is taken away is empty from then on. A move may have put something else there.
+        let _ = resolve(document, emptied);
+        Ok(())
     }
 }
 
@@ -254,8 +254,11 @@ fn tokens(pointer: &str) -> Option<Vec<String>> {
     pointer.strip_prefix('/')?.split('/').map(token).collect()
 }
 
+/// The members of an object, and what stands for each where it is missing.
+type Members = &'static [(&'static str, Absent)];
+
 /// Every member name inside the patched document.
-const NESTED: [&[&str]; 15] = [
+const NESTED: [Members; 15] = [
     input::ContentInput::MEMBERS,
     input::ContentValueInput::MEMBERS,
     input::LocalizationInput::MEMBERS,
@@ -273,17 +276,18 @@ const NESTED: [&[&str]; 15] = [
     input::ActorInput::MEMBERS,
 ];
 
-/// The member that `token` names without regard to case, as the document writes it.
-fn known(token: &str, names: &[&[&str]]) -> Option<String> {
-    names
+/// The member that `token` names without regard to case, as the document writes it, and what stands
+/// for it where it is missing.
+fn known(token: &str, members: &[Members]) -> Option<(String, Absent)> {
+    members
         .iter()
-        .flat_map(|names| names.iter())
-        .map(|name| camel_case(name))
-        .find(|name| name.eq_ignore_ascii_case(token))
+        .flat_map(|members| members.iter())
+        .map(|(name, absent)| (camel_case(name), *absent))
+        .find(|(name, _)| name.eq_ignore_ascii_case(token))
 }
 
 /// The members of the object at a path of the document; positions in lists are written `*`.
-fn members_at(path: &[&str]) -> &'static [&'static str] {
+fn members_at(path: &[&str]) -> Members {
     match path {
         [] => input::UpdateDialog::MEMBERS,
         ["content"] => input::ContentInput::MEMBERS,
@@ -315,9 +319,10 @@ fn members_at(path: &[&str]) -> &'static [&'static str] {
     }
 }
 
-/// The pointer with member names as the document writes them, and whether something is there. Of an
-/// object's members those that are absent count as there is a place for them.
-fn resolve(document: &Value, pointer: &str) -> Result<(String, bool), String> {
+/// The pointer with member names as the document writes them, and whether something is there. Members
+/// that an object lacks are filled in on the way as far as they may be empty; of the others it counts
+/// that there is a place for them.
+fn resolve(document: &mut Value, pointer: &str) -> Result<(String, bool), String> {
     let tokens = tokens(pointer).ok_or_else(|| format!("{pointer} is not a JSON Pointer (RFC 6901)."))?;
     let mut resolved = String::with_capacity(pointer.len());
     let mut path: Vec<String> = Vec::with_capacity(tokens.len());
@@ -327,16 +332,21 @@ fn resolve(document: &Value, pointer: &str) -> Result<(String, bool), String> {
         let name = match at {
             Some(Value::Object(members)) => {
                 let shape: Vec<&str> = path.iter().map(String::as_str).collect();
-                let name = known(token, &[members_at(&shape)])
+                let (name, absent) = known(token, &[members_at(&shape)])
                     .ok_or_else(|| format!("{token} is not a member that can be patched."))?;
+                if let Some(empty) = empty(absent)
+                    && !members.contains_key(&name)
+                {
+                    members.insert(name.clone(), empty);
+                }
                 is_member = true;
-                at = members.get(&name);
+                at = members.get_mut(&name);
                 path.push(name.clone());
                 name
             }
             Some(Value::Array(items)) => {
                 is_member = false;
-                at = token.parse::<usize>().ok().and_then(|index| items.get(index));
+                at = token.parse::<usize>().ok().and_then(|index| items.get_mut(index));
                 path.push("*".to_owned());
                 token.clone()
             }
@@ -346,6 +356,15 @@ fn resolve(document: &Value, pointer: &str) -> Result<(String, bool), String> {
         resolved.push_str(&name.replace('~', "~0").replace('/', "~1"));
     }
     Ok((resolved, at.is_some() || !is_member))
+}
+
+fn empty(absent: Absent) -> Option<Value> {
+    match absent {
+        Absent::Null => Some(Value::Null),
+        Absent::EmptyList => Some(json!([])),
+        Absent::False => Some(json!(false)),
+        Absent::Nothing => None,
+    }
 }
 
 fn to_value(json: &Json) -> Value {
@@ -360,7 +379,7 @@ fn to_value(json: &Json) -> Value {
             // only in case wins, as everywhere; others would be ignored anyway.
             let mut object = Map::new();
             for (name, value) in members {
-                if let Some(name) = known(name, &NESTED) {
+                if let Some((name, _)) = known(name, &NESTED) {
                     object.insert(name, to_value(value));
                 }
             }
@@ -464,4 +483,78 @@ fn attachment(attachment: &Attachment) -> Value {
         "urls": urls.collect::<Vec<_>>(),
         "expiresAt": attachment.expires_at,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialog::effects::tests::stored;
+    use crate::json::parse;
+    use crate::timestamp::Timestamp;
+
+    fn apply(operations: &Value) -> Result<Json, Refusal> {
+        let stored = stored(Timestamp::parse("2030-01-01T00:00:00Z").unwrap());
+        super::apply(&parse(operations.to_string().as_bytes()).unwrap(), &stored)
+    }
+
+    #[test]
+    fn what_is_removed_is_empty_from_then_on() {
+        let attachment = json!({ "urls": [{ "url": "https://example.com/x", "consumerType": "Gui" }] });
+        for (path, empty) in [
+            ("/progress", json!(null)),
+            ("/extendedStatus", json!(null)),
+            ("/externalReference", json!(null)),
+            ("/dueAt", json!(null)),
+            ("/expiresAt", json!(null)),
+            ("/process", json!(null)),
+            ("/precedingProcess", json!(null)),
+            ("/isApiOnly", json!(false)),
+            ("/content", json!(null)),
+            ("/content/summary", json!(null)),
+            ("/content/title/value", json!([])),
+            ("/SearchTags", json!([])),
+            ("/attachments", json!([])),
+            ("/attachments/0/name", json!(null)),
+            ("/attachments/0/displayName", json!([])),
+            ("/attachments/0/urls", json!([])),
+            ("/guiActions", json!([])),
+            ("/guiActions/0/isDeleteDialogAction", json!(false)),
+            ("/guiActions/0/prompt", json!([])),
+            ("/apiActions", json!([])),
+            ("/apiActions/0/endpoints/0/deprecated", json!(false)),
+        ] {
+            let remove = json!({ "op": "remove", "path": path });
+            let test = |value| json!({ "op": "test", "path": path, "value": value });
+            assert!(apply(&json!([remove, test(empty.clone())])).is_ok(), "{path}");
+            assert!(apply(&json!([remove, remove, test(empty.clone())])).is_ok(), "{path} twice");
+            assert!(apply(&json!([remove, test(json!("something"))])).is_err(), "{path}");
+        }
+        for operations in [
+            // What was moved away, and what a new part does not have.
+            json!([
+                { "op": "move", "from": "/externalReference", "path": "/extendedStatus" },
+                { "op": "test", "path": "/externalReference", "value": null },
+            ]),
+            json!([
+                { "op": "remove", "path": "/attachments" },
+                { "op": "add", "path": "/attachments/-", "value": attachment },
+                { "op": "test", "path": "/attachments/0/expiresAt", "value": null },
+                { "op": "add", "path": "/attachments/0/displayName/-", "value": { "value": "x", "languageCode": "nb" } },
+            ]),
+        ] {
+            assert!(apply(&operations).is_ok(), "{operations}");
+        }
+    }
+
+    #[test]
+    fn items_and_required_values_that_are_removed_are_gone() {
+        for path in
+            ["/status", "/content/title", "/attachments/0", "/guiActions/0/url", "/searchTags/0/value"]
+        {
+            let remove = json!({ "op": "remove", "path": path });
+            let test = json!({ "op": "test", "path": path, "value": null });
+            assert!(apply(&json!([remove])).is_ok(), "{path}");
+            assert!(apply(&json!([remove, test])).is_err(), "{path}");
+        }
+    }
 }

@@ -29,6 +29,12 @@ pub enum Refusal {
         /// When they can.
         visible_from: crate::timestamp::Timestamp,
     },
+    /// A reference leads to more than one dialog.
+    #[error("the reference is ambiguous")]
+    Ambiguous {
+        /// The reference.
+        reference: String,
+    },
     /// The dialog was deleted.
     #[error("the dialog was deleted")]
     Gone(Uuid),
@@ -46,8 +52,8 @@ pub enum Refusal {
     IdempotentKeyTaken {
         /// A sentence that names the key and what has it.
         text: String,
-        /// The dialog that has the key, where the key is a dialog's.
-        dialog: Option<Uuid>,
+        /// What has the key, where that is one thing that is stored.
+        holder: Option<Existing>,
     },
     /// Other writers were faster, again and again.
     #[error("too many concurrent changes")]
@@ -55,6 +61,20 @@ pub enum Refusal {
     /// The request breaks a rule that needs stored state, the clock or another service.
     #[error("the request cannot be carried out")]
     Unprocessable(Failures),
+}
+
+/// What is there already and stands in the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// A dialog.
+    Dialog(Uuid),
+    /// A transmission.
+    Transmission {
+        /// The dialog that it belongs to.
+        dialog: Uuid,
+        /// Its id.
+        id: Uuid,
+    },
 }
 
 impl Refusal {

@@ -8,7 +8,7 @@ use super::create::claims;
 use super::events::{self, Event, EventBatch};
 use super::input::{ActivityInput, TransmissionInput, UpdateDialog};
 use super::limits;
-use super::model::{ApiAction, Attachment, CORRESPONDENCE_RESOURCE, Dialog, Documents};
+use super::model::{Activity, ApiAction, Attachment, Dialog, Documents};
 use super::refusal::Refusal;
 use super::validate::{AttachmentExpiry, PartKind, Rules, Writer};
 use super::write::{
@@ -38,10 +38,20 @@ pub struct Draft<'a> {
     additions: Additions,
     claims: Vec<ClaimedPart>,
     /// Where attachments and transmissions stood in the request.
-    positions: HashMap<Uuid, usize>,
-    /// The key under which an activity that leads nowhere is reported.
-    activity_key: &'static str,
+    positions: Positions,
+    request: Kind,
     mode: Mode,
+}
+
+/// What a request consists of: the order of the rules depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// The whole new state.
+    Whole,
+    /// One transmission to add.
+    Transmission,
+    /// One activity to add.
+    Activity,
 }
 
 /// What stored state says before the request is looked at.
@@ -119,8 +129,18 @@ pub fn read<'a>(body: &Json, stored: &'a Dialog, mode: Mode, ids: &mut Ids) -> R
     }
     dialog.documents = merge(&stored.documents, documents);
     let mut claims = claims(&chosen, of_dialog);
-    claims.retain(|claim| !present.contains(&(claim.kind, claim.id)));
-    Ok(Draft { stored, dialog, additions, claims, positions, activity_key: "Activities", mode })
+    claims.retain(|claim| claim.of_transmission || !present.contains(&(claim.kind, claim.id)));
+    Ok(Draft { stored, dialog, additions, claims, positions, request: Kind::Whole, mode })
+}
+
+/// Says what cannot be read in a new state, whatever is stored.
+///
+/// # Errors
+/// [`Refusal::Invalid`].
+pub fn check(body: &Json) -> Result<(), Refusal> {
+    let mut failures = Failures::new();
+    let _: UpdateDialog = read_document(body, "dto", &mut failures);
+    failures.into_result().map_err(Refusal::Invalid)
 }
 
 /// Reads and checks a single transmission that is to be added.
@@ -133,6 +153,27 @@ pub fn read_transmission<'a>(
     mode: Mode,
     ids: &mut Ids,
 ) -> Result<Draft<'a>, Refusal> {
+    let (additions, claims, positions) = transmission(body, stored.is_api_only, mode, ids)?;
+    let dialog = stored.clone();
+    Ok(Draft { stored, dialog, additions, claims, positions, request: Kind::Transmission, mode })
+}
+
+/// Says what is wrong with a single transmission, whatever is stored.
+///
+/// # Errors
+/// [`Refusal::Invalid`] with everything that is wrong.
+pub fn check_transmission(body: &Json, mode: Mode, ids: &mut Ids) -> Result<(), Refusal> {
+    transmission(body, true, mode, ids).map(drop)
+}
+
+type Positions = HashMap<Uuid, usize>;
+
+fn transmission(
+    body: &Json,
+    content_optional: bool,
+    mode: Mode,
+    ids: &mut Ids,
+) -> Result<(Additions, Vec<ClaimedPart>, Positions), Refusal> {
     // Clients know these keys from lists of transmissions, and the position is always the first.
     let list = Path::Root("transmissions");
     let path = list.item(0);
@@ -140,18 +181,11 @@ pub fn read_transmission<'a>(
     let input: TransmissionInput = read_document(body, "transmissions[0]", &mut failures);
     let mut rules = Rules::new(mode.now, mode.writer, &mut failures, ids);
     let expiry = AttachmentExpiry::Unchecked;
-    let transmission = rules.transmission(&input, stored.is_api_only, expiry, &list, &path);
+    let transmission = rules.transmission(&input, content_optional, expiry, &list, &path);
     let (chosen, positions) = (std::mem::take(&mut rules.chosen), std::mem::take(&mut rules.positions));
     failures.into_result().map_err(Refusal::Invalid)?;
-    Ok(Draft {
-        stored,
-        dialog: stored.clone(),
-        additions: Additions { transmissions: vec![transmission], activities: Vec::new() },
-        claims: claims(&chosen, 0),
-        positions,
-        activity_key: "Activities",
-        mode,
-    })
+    let additions = Additions { transmissions: vec![transmission], activities: Vec::new() };
+    Ok((additions, claims(&chosen, 0), positions))
 }
 
 /// Reads and checks a single activity that is to be added.
@@ -164,21 +198,27 @@ pub fn read_activity<'a>(
     mode: Mode,
     ids: &mut Ids,
 ) -> Result<Draft<'a>, Refusal> {
+    let additions = Additions { transmissions: Vec::new(), activities: vec![activity(body, mode, ids)?] };
+    let (claims, positions) = (Vec::new(), HashMap::new());
+    Ok(Draft { stored, dialog: stored.clone(), additions, claims, positions, request: Kind::Activity, mode })
+}
+
+/// Says what is wrong with a single activity, whatever is stored.
+///
+/// # Errors
+/// [`Refusal::Invalid`] with everything that is wrong.
+pub fn check_activity(body: &Json, mode: Mode, ids: &mut Ids) -> Result<(), Refusal> {
+    activity(body, mode, ids).map(drop)
+}
+
+fn activity(body: &Json, mode: Mode, ids: &mut Ids) -> Result<Activity, Refusal> {
     let path = Path::Root("activity");
     let mut failures = Failures::new();
     let input: ActivityInput = read_document(body, "activity", &mut failures);
     let mut rules = Rules::new(mode.now, mode.writer, &mut failures, ids);
     let activity = rules.activity(&input, &path, &path);
     failures.into_result().map_err(Refusal::Invalid)?;
-    Ok(Draft {
-        stored,
-        dialog: stored.clone(),
-        additions: Additions { transmissions: Vec::new(), activities: vec![activity] },
-        claims: Vec::new(),
-        positions: HashMap::new(),
-        activity_key: "Activity.TransmissionId",
-        mode,
-    })
+    Ok(activity)
 }
 
 /// The order of the dates among themselves and with the stored visibility.
@@ -318,37 +358,13 @@ impl Draft<'_> {
         outside: &Outside,
         ids: &mut Ids,
     ) -> Result<Option<Change>, Refusal> {
-        let Mode { silent, writer, now } = self.mode;
-        let mut failures = Failures::new();
-        self.check_dates(&mut failures);
-        self.check_ids(known, &mut failures);
-        let depths = self.additions.depths(known, &mut failures);
-        self.additions.count_into(&mut self.dialog, known, &mut failures);
-
-        let mut forbidden = Vec::new();
-        if !writer.is_admin {
-            if !outside.unowned.is_empty() {
-                forbidden.push(write::unowned_text(&outside.unowned));
-            }
-            if self.stored.service_resource_type == CORRESPONDENCE_RESOURCE && !writer.is_correspondence {
-                forbidden
-                    .push(format!("{} is reserved for Altinn Correspondence.", self.stored.resource_urn()));
-            }
-        }
-        if !forbidden.is_empty() {
-            return Err(Refusal::Forbidden(forbidden));
-        }
-        failures.into_result().map_err(Refusal::Unprocessable)?;
-        if self.additions.has_correspondence_activity() && !writer.is_correspondence {
-            let text = "Activities of the types CorrespondenceOpened and CorrespondenceConfirmed are reserved for Altinn Correspondence.";
-            return Err(Refusal::Forbidden(vec![text.into()]));
-        }
-        if let Some(text) = self.additions.taken_keys(known) {
-            return Err(Refusal::IdempotentKeyTaken { text, dialog: None });
-        }
-        let mut failures = Failures::new();
-        self.additions.name_actors(outside, &mut failures);
-        failures.into_result().map_err(Refusal::Unprocessable)?;
+        let Mode { silent, now, .. } = self.mode;
+        let depths = match self.request {
+            Kind::Whole => self.check_whole(known, outside)?,
+            Kind::Transmission => self.check_transmission(known, outside)?,
+            Kind::Activity => self.check_activity(known, outside)?,
+        };
+        self.additions.name_actors(outside)?;
 
         let labels = LabelEffect::of_write(!silent, self.additions.is_sent_by_party());
         let labels_change = labels.apply(self.stored.system_labels) != self.stored.system_labels;
@@ -398,47 +414,99 @@ impl Draft<'_> {
         Ok(Some(change))
     }
 
+    /// The rules for a whole new state, in the order in which they outrank each other. Gives the
+    /// depths of the transmissions.
+    fn check_whole(&mut self, known: &Known, outside: &Outside) -> Result<Vec<i16>, Refusal> {
+        let mut failures = Failures::new();
+        self.check_dates(&mut failures);
+        self.check_activity_ids(known, &mut failures);
+        write::after(&failures, self.additions.admit_activities(self.mode.writer))?;
+        let depths = self.check_transmissions(known, &mut failures);
+        write::after(&failures, self.additions.admit_keys(self.stored.id, known))?;
+        self.check_openings(known, "Activities", &mut failures);
+        self.check_attachment_expiry(&mut failures);
+        self.admit_resources(outside)?;
+        failures.into_result().map_err(Refusal::Unprocessable)?;
+        Ok(depths)
+    }
+
+    /// The rules for a single transmission, in the order in which they outrank each other. Gives its
+    /// depth.
+    fn check_transmission(&mut self, known: &Known, outside: &Outside) -> Result<Vec<i16>, Refusal> {
+        let mut failures = Failures::new();
+        self.additions.admit_keys(self.stored.id, known)?;
+        let depths = self.check_transmissions(known, &mut failures);
+        self.admit_resources(outside)?;
+        failures.into_result().map_err(Refusal::Unprocessable)?;
+        Ok(depths)
+    }
+
+    /// The rules for a single activity, in the order in which they outrank each other.
+    fn check_activity(&mut self, known: &Known, outside: &Outside) -> Result<Vec<i16>, Refusal> {
+        let mut failures = Failures::new();
+        self.additions.admit_activities(self.mode.writer)?;
+        self.check_openings(known, "Activity.TransmissionId", &mut failures);
+        write::after(&failures, self.admit_resources(outside))?;
+        self.check_activity_ids(known, &mut failures);
+        self.additions.count_into(&mut self.dialog, known, &mut failures);
+        failures.into_result().map_err(Refusal::Unprocessable)?;
+        Ok(Vec::new())
+    }
+
+    fn admit_resources(&self, outside: &Outside) -> Result<(), Refusal> {
+        let resource_type = &self.stored.service_resource_type;
+        write::admit_resources(self.stored, resource_type, &outside.unowned, self.mode.writer)
+    }
+
     /// Dates that change must lie ahead.
     fn check_dates(&self, failures: &mut Failures) {
-        let Mode { silent, writer, now } = self.mode;
-        let is_past = |date: Option<Timestamp>| date.is_some_and(|date| date <= now);
-        if !silent && !writer.is_admin {
-            for (old, new, key) in [
-                (self.stored.due_at, self.dialog.due_at, "DueAt"),
-                (self.stored.expires_at, self.dialog.expires_at, "ExpiresAt"),
-            ] {
-                if old != new && is_past(new) {
-                    failures.add_key(key, "must be in the future.");
-                }
-            }
+        if self.mode.silent || self.mode.writer.is_admin {
+            return;
         }
-        let before: HashMap<Uuid, Option<Timestamp>> =
-            self.stored.documents.attachments.iter().map(|a| (a.id, a.expires_at)).collect();
-        let position = |id: &Uuid| self.positions.get(id).copied().unwrap_or_default();
-        for attachment in &self.dialog.documents.attachments {
-            if is_past(attachment.expires_at) && before.get(&attachment.id) != Some(&attachment.expires_at) {
-                let key = format!("Attachments[{}].ExpiresAt", position(&attachment.id));
-                failures.add_key(&key, "must be in the future.");
-            }
-        }
-        for transmission in &self.additions.transmissions {
-            for attachment in &transmission.body.attachments {
-                if is_past(attachment.expires_at) {
-                    let (outer, inner) = (position(&transmission.id), position(&attachment.id));
-                    let key = format!("Transmissions[{outer}].Attachments[{inner}].ExpiresAt");
-                    failures.add_key(&key, "must be in the future.");
-                }
+        for (old, new, key) in [
+            (self.stored.due_at, self.dialog.due_at, "DueAt"),
+            (self.stored.expires_at, self.dialog.expires_at, "ExpiresAt"),
+        ] {
+            if old != new && self.is_past(new) {
+                failures.add_key(key, "must be in the future.");
             }
         }
     }
 
-    /// Ids must be new, and references must lead somewhere.
-    fn check_ids(&self, known: &Known, failures: &mut Failures) {
+    fn is_past(&self, date: Option<Timestamp>) -> bool {
+        date.is_some_and(|date| date <= self.mode.now)
+    }
+
+    /// Where a part stood in the request.
+    fn position(&self, id: Uuid) -> usize {
+        self.positions.get(&id).copied().unwrap_or_default()
+    }
+
+    /// An expiry of the dialog's attachments that changes must lie ahead.
+    fn check_attachment_expiry(&self, failures: &mut Failures) {
+        let before: HashMap<Uuid, Option<Timestamp>> =
+            self.stored.documents.attachments.iter().map(|a| (a.id, a.expires_at)).collect();
+        for attachment in &self.dialog.documents.attachments {
+            if self.is_past(attachment.expires_at)
+                && before.get(&attachment.id) != Some(&attachment.expires_at)
+            {
+                let key = format!("Attachments[{}].ExpiresAt", self.position(attachment.id));
+                failures.add_key(&key, "must be in the future.");
+            }
+        }
+    }
+
+    fn check_activity_ids(&self, known: &Known, failures: &mut Failures) {
         for id in
             self.additions.activities.iter().map(|a| a.id).filter(|id| known.activities.contains_key(id))
         {
             failures.add_key("DialogActivity", format!("There is an activity with the id {id} already."));
         }
+    }
+
+    /// Ids of transmissions and parts must be new, transmissions must have their place, be not too
+    /// many, and their attachments must not have expired. Gives their depths.
+    fn check_transmissions(&mut self, known: &Known, failures: &mut Failures) -> Vec<i16> {
         for id in self.additions.transmissions.iter().map(|t| t.id) {
             if known.transmissions.contains_key(&id) {
                 failures.add_key(
@@ -447,18 +515,38 @@ impl Draft<'_> {
                 );
             }
         }
+        let present = part_ids(&self.stored.documents);
         for claim in &self.claims {
-            if let Some(part) = known.parts.get(&(claim.kind as i16, claim.id))
-                && (part.dialog != self.stored.id || part.of_transmission || claim.of_transmission)
-            {
+            let is_taken = known
+                .parts
+                .get(&(claim.kind as i16, claim.id))
+                .is_some_and(|part| part.dialog != self.stored.id || part.of_transmission);
+            let is_moved = claim.of_transmission && present.contains(&(claim.kind, claim.id));
+            if is_taken || is_moved {
                 failures.add_key(claim.kind.key(), format!("The id {} is in use already.", claim.id));
             }
         }
+        let depths = self.additions.depths(known, failures);
+        self.additions.count_into(&mut self.dialog, known, failures);
+        for transmission in &self.additions.transmissions {
+            for attachment in &transmission.body.attachments {
+                if self.is_past(attachment.expires_at) {
+                    let (outer, inner) = (self.position(transmission.id), self.position(attachment.id));
+                    let key = format!("Transmissions[{outer}].Attachments[{inner}].ExpiresAt");
+                    failures.add_key(&key, "must be in the future.");
+                }
+            }
+        }
+        depths
+    }
+
+    /// Activities must be about transmissions of the dialog.
+    fn check_openings(&self, known: &Known, key: &str, failures: &mut Failures) {
         let new: HashSet<Uuid> = self.additions.transmissions.iter().map(|t| t.id).collect();
         for id in self.additions.activities.iter().filter_map(|a| a.transmission_id) {
             if !new.contains(&id) && !known.transmissions.contains_key(&id) {
                 failures.add_key(
-                    self.activity_key,
+                    key,
                     format!("transmissionId must be the id of a transmission of the dialog; got {id}."),
                 );
             }

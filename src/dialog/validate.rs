@@ -969,11 +969,11 @@ impl<'a> Rules<'a> {
         }
     }
 
-    /// The corrected state of the transmission `stored`.
+    /// The corrected state of the transmission `stored`, where there is one.
     pub fn correction(
         &mut self,
         input: &CorrectTransmission,
-        stored: &Transmission,
+        stored: Option<&Transmission>,
         content_optional: bool,
         path: &Path<'_>,
     ) -> Transmission {
@@ -983,9 +983,15 @@ impl<'a> Rules<'a> {
         let attachments =
             self.attachments(&input.attachments, AttachmentExpiry::Unchecked, &path.member("attachments"));
         Transmission {
-            id: stored.id,
-            created_at: input.created_at.filter(|moment| !moment.is_zero()).unwrap_or(stored.created_at),
-            r#type: self.required(&input.r#type, &path.member("type")).unwrap_or(stored.r#type),
+            id: stored.map_or(Uuid::nil(), |stored| stored.id),
+            created_at: input
+                .created_at
+                .filter(|moment| !moment.is_zero())
+                .or(stored.map(|stored| stored.created_at))
+                .unwrap_or(self.now),
+            r#type: self
+                .required(&input.r#type, &path.member("type"))
+                .unwrap_or(DialogTransmissionType::Information),
             idempotent_key: input.idempotent_key.clone(),
             related_transmission_id: input.related_transmission_id,
             body: self.transmission_body(shared_members!(input), attachments, content_optional, path),

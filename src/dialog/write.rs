@@ -8,9 +8,10 @@ use uuid::Uuid;
 use super::events::EventBatch;
 use super::hierarchy::{self, StoredParent};
 use super::limits;
-use super::model::{Activity, Dialog, Documents, SystemLabels, Transmission};
+use super::model::{Activity, CORRESPONDENCE_RESOURCE, Dialog, Documents, SystemLabels, Transmission};
+use super::refusal::{Existing, Refusal};
 use super::repetition::Kept;
-use super::validate::PartKind;
+use super::validate::{PartKind, Writer};
 use super::vocabulary::{DialogActivityType, SystemLabel};
 use crate::json::Failures;
 use crate::timestamp::Timestamp;
@@ -88,7 +89,12 @@ pub struct AddedTransmission {
     pub depth: i16,
 }
 
-/// A part whose id the client has chosen, to be kept unique.
+/// A part whose id the client has chosen, to be kept unique among all dialogs.
+///
+/// Ids that the service has made are not kept in that list: it would cost every dialog a row and two
+/// index entries for each part, for parts that cannot collide. So a client that copies such an id from
+/// an answer into another dialog, or from one transmission into another, is not refused. It harms nobody:
+/// nothing is ever found by the id of such a part alone, only within what it is part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClaimedPart {
     /// What it is.
@@ -153,9 +159,14 @@ impl Additions {
         self.transmissions.iter().filter_map(|t| t.body.authorization_attribute.as_deref())
     }
 
-    /// Whether one of the activities is reserved for correspondence.
-    pub fn has_correspondence_activity(&self) -> bool {
-        self.activities.iter().any(|a| a.r#type.is_correspondence())
+    /// Some types of activities are reserved for Altinn Correspondence.
+    pub fn admit_activities(&self, writer: Writer) -> Result<(), Refusal> {
+        if writer.is_correspondence || !self.activities.iter().any(|a| a.r#type.is_correspondence()) {
+            return Ok(());
+        }
+        let text = "Activities of the types CorrespondenceOpened and CorrespondenceConfirmed are reserved for \
+                    Altinn Correspondence.";
+        Err(Refusal::Forbidden(vec![text.into()]))
     }
 
     /// Whether the party has sent one of the transmissions.
@@ -164,7 +175,8 @@ impl Additions {
     }
 
     /// Fills in the names that were looked up.
-    pub fn name_actors(&mut self, outside: &Outside, failures: &mut Failures) {
+    pub fn name_actors(&mut self, outside: &Outside) -> Result<(), Refusal> {
+        let mut failures = Failures::new();
         let senders = self.transmissions.iter_mut().map(|t| &mut t.body.sender);
         let performers = self.activities.iter_mut().map(|a| &mut a.body.performed_by);
         for actor in senders.chain(performers) {
@@ -175,6 +187,7 @@ impl Additions {
                 }
             }
         }
+        failures.into_result().map_err(Refusal::Unprocessable)
     }
 
     /// Where the transmissions stand among related ones.
@@ -192,22 +205,27 @@ impl Additions {
         }
     }
 
-    /// Idempotency keys that occur twice here, or are on the dialog already, as a sentence.
-    pub fn taken_keys(&self, known: &Known) -> Option<String> {
+    /// Idempotency keys must be new to the dialog.
+    pub fn admit_keys(&self, dialog: Uuid, known: &Known) -> Result<(), Refusal> {
         let mut seen: HashSet<&str> = HashSet::new();
         let mut taken: BTreeSet<String> = BTreeSet::new();
+        let mut holders: HashSet<Uuid> = HashSet::new();
         for key in self.transmissions.iter().filter_map(|t| t.idempotent_key.as_deref()) {
             if let Some(id) = known.transmission_keys.get(key) {
                 taken.insert(format!("{key} (transmission {id})"));
+                holders.insert(*id);
             } else if !seen.insert(key) {
                 taken.insert(key.to_owned());
             }
         }
         if taken.is_empty() {
-            return None;
+            return Ok(());
         }
+        let holder = holders.iter().next().filter(|_| taken.len() == 1);
+        let holder = holder.map(|id| Existing::Transmission { dialog, id: *id });
         let keys: Vec<_> = taken.into_iter().collect();
-        Some(format!("These idempotency keys of transmissions are taken: {}.", keys.join(", ")))
+        let text = format!("These idempotency keys of transmissions are taken: {}.", keys.join(", "));
+        Err(Refusal::IdempotentKeyTaken { text, holder })
     }
 
     /// Counts the parts into the dialog's counters.
@@ -283,9 +301,29 @@ pub(super) fn action_attributes(documents: &Documents) -> impl Iterator<Item = &
     gui.chain(api)
 }
 
-/// The refusal of resources that the caller does not own.
-pub(super) fn unowned_text(unowned: &[String]) -> String {
-    format!("You do not own the service resources {}.", unowned.join(", "))
+/// Resources must be the caller's own, and those of Altinn Correspondence are for it alone.
+pub(super) fn admit_resources(
+    dialog: &Dialog,
+    resource_type: &str,
+    unowned: &[String],
+    writer: Writer,
+) -> Result<(), Refusal> {
+    let mut forbidden = Vec::new();
+    if !writer.is_admin && !unowned.is_empty() {
+        forbidden.push(format!("You do not own the service resources {}.", unowned.join(", ")));
+    }
+    if !writer.is_admin && resource_type == CORRESPONDENCE_RESOURCE && !writer.is_correspondence {
+        forbidden.push(format!("{} is reserved for Altinn Correspondence.", dialog.resource_urn()));
+    }
+    if forbidden.is_empty() { Ok(()) } else { Err(Refusal::Forbidden(forbidden)) }
+}
+
+/// Mistakes that were found before outrank a refusal.
+pub(super) fn after(found: &Failures, refused: Result<(), Refusal>) -> Result<(), Refusal> {
+    match refused {
+        Err(_) if !found.is_empty() => Err(Refusal::Unprocessable(found.clone())),
+        refused => refused,
+    }
 }
 
 /// A new dialog, ready to be stored.

@@ -15,7 +15,7 @@ pub use describe::{Audience, Describe, NullForServiceOwner, Property, Rename, Sc
 pub(crate) use describe::{audience, described, described_as};
 pub use failures::{Failures, Path};
 pub(crate) use read::read_field;
-pub use read::{FromJson, Member, Required, Uri, UriReference, read_document, read_uuid};
+pub use read::{Absent, FromJson, Member, Required, Uri, UriReference, read_document, read_uuid};
 pub use shape::camel_case;
 pub(crate) use shape::{input_shape, output_shape, wire_enum};
 pub use tree::{Json, SyntaxFailure, parse};

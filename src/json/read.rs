@@ -14,8 +14,24 @@ pub trait FromJson: Sized {
     fn read(json: &Json, path: &Path<'_>, failures: &mut Failures) -> Option<Self>;
 }
 
+/// What a document that has every member writes for one that was left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// `null`
+    Null,
+    /// `[]`
+    EmptyList,
+    /// `false`
+    False,
+    /// Nothing: it cannot be `null`.
+    Nothing,
+}
+
 /// The type of a member: what it is when the member is missing, and how `null` is taken.
 pub trait Member: Sized {
+    /// What stands for the member where it is missing.
+    const ABSENT: Absent;
+
     /// The value of a missing or unreadable member.
     fn absent() -> Self;
 
@@ -53,6 +69,8 @@ pub fn read_document<T: FromJson + Default>(json: &Json, prefix: &str, failures:
 
 /// Nullable: missing and `null` are both `None`.
 impl<T: FromJson> Member for Option<T> {
+    const ABSENT: Absent = Absent::Null;
+
     fn absent() -> Self {
         None
     }
@@ -67,6 +85,8 @@ impl<T: FromJson> Member for Option<T> {
 
 /// A list; missing and `null` are both empty. An item that is `null` is a failure.
 impl<T: FromJson> Member for Vec<T> {
+    const ABSENT: Absent = Absent::EmptyList;
+
     fn absent() -> Self {
         Vec::new()
     }
@@ -94,6 +114,8 @@ impl<T: FromJson> Member for Vec<T> {
 
 /// `false` when missing; `null` and the strings `"true"` and `"false"` are failures.
 impl Member for bool {
+    const ABSENT: Absent = Absent::False;
+
     fn absent() -> Self {
         false
     }
@@ -129,6 +151,8 @@ impl<T> Deref for Required<T> {
 }
 
 impl<T: FromJson> Member for Required<T> {
+    const ABSENT: Absent = Absent::Nothing;
+
     fn absent() -> Self {
         Self(None)
     }

@@ -39,8 +39,9 @@ macro_rules! input_shape {
 
         #[allow(dead_code, reason = "every shape names its members")]
         impl $name {
-            /// Field names of the members, in `snake_case`.
-            pub const MEMBERS: &[&str] = &[$(stringify!($field)),*];
+            /// Field names of the members, in `snake_case`, and what stands for each where it is missing.
+            pub const MEMBERS: &[(&str, $crate::json::Absent)] =
+                &[$((stringify!($field), <$ty as $crate::json::Member>::ABSENT)),*];
         }
 
         impl Default for $name {

@@ -18,11 +18,18 @@ use uuid::Uuid;
 
 use self::file::{File, OWN_PERSON};
 pub(super) use self::policy::{MAIN, Policy, Target};
-use crate::altinn::{AuthorizedInstance, AuthorizedParty, LocalizedTexts, ServiceResource};
+use crate::altinn::{AuthorizedInstance, AuthorizedParty, LocalizedTexts, ServiceOwner, ServiceResource};
 use crate::dialog::party::{PartyKind, PartyUrn};
 
 /// The file that the sandbox uses unless told otherwise.
 const BUILTIN: &str = include_str!("catalogue.toml");
+
+/// The text of the built-in catalogue, except that every valid number has a name and acts for itself.
+/// Entries can be added at its end.
+#[must_use]
+pub fn builtin_where_everybody_exists() -> String {
+    BUILTIN.replace("\nsynthesise_unknown = false", "\nsynthesise_unknown = true")
+}
 
 /// Why a catalogue cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -211,6 +218,31 @@ impl Catalogue {
     /// Short code of the service owner with this number, such as `ttd`.
     pub fn service_owner_code(&self, number: &str) -> Option<&str> {
         self.organizations.get(number)?.code.as_deref()
+    }
+
+    /// Organisations with a short code, by number.
+    pub fn service_owners(&self) -> Vec<ServiceOwner> {
+        let owners = self.organizations.iter().filter_map(|(number, org)| {
+            let code = org.code.clone()?;
+            Some(ServiceOwner { number: number.clone(), code, name: org.name.clone() })
+        });
+        let mut owners: Vec<_> = owners.collect();
+        owners.sort_by(|a, b| a.number.cmp(&b.number));
+        owners
+    }
+
+    /// All roles, by URN.
+    pub fn roles(&self) -> impl Iterator<Item = &Role> {
+        let mut roles: Vec<_> = self.roles.values().collect();
+        roles.sort_by(|a, b| a.urn.cmp(&b.urn));
+        roles.into_iter()
+    }
+
+    /// All access packages, by URN.
+    pub fn access_packages(&self) -> impl Iterator<Item = &AccessPackage> {
+        let mut packages: Vec<_> = self.access_packages.values().collect();
+        packages.sort_by(|a, b| a.urn.cmp(&b.urn));
+        packages.into_iter()
     }
 
     /// The role with this URN (`urn:altinn:rolecode:…`).

@@ -3,17 +3,22 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::catalogue::{Catalogue, MAIN, Target};
 use crate::altinn::{
-    AccessManagement, ActionAttribute, AuthorizedParty, DecisionSubject, PartyNames, Platform,
-    PlatformFailure, PolicyDecisionPoint, ResourceRegistry, ServiceResource,
+    AccessManagement, AccessSubject, ActionAttribute, AuthorizedParty, DecisionSubject, PartyNames, Platform,
+    PlatformFailure, PolicyDecisionPoint, ResourceRegistry, ServiceOwner, ServiceResource,
 };
 use crate::dialog::party::{PartyKind, PartyUrn};
 
-/// A platform that knows what `catalogue` says, and never fails.
-pub fn platform(catalogue: Arc<Catalogue>) -> Platform {
-    let sandbox = Arc::new(Sandbox { catalogue });
+/// What is encoded in a URI's segment: all but the unreserved characters (RFC 3986, section 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A platform that knows what `catalogue` says, and never fails. Links to it begin with `base_url`,
+/// which has no slash at its end.
+pub fn platform(catalogue: Arc<Catalogue>, base_url: &str) -> Platform {
+    let sandbox = Arc::new(Sandbox { catalogue, base_url: base_url.to_owned() });
     Platform {
         resources: sandbox.clone(),
         decisions: sandbox.clone(),
@@ -24,6 +29,7 @@ pub fn platform(catalogue: Arc<Catalogue>) -> Platform {
 
 struct Sandbox {
     catalogue: Arc<Catalogue>,
+    base_url: String,
 }
 
 #[async_trait]
@@ -34,6 +40,14 @@ impl ResourceRegistry for Sandbox {
 
     async fn subject_resources(&self) -> Result<Vec<(String, String)>, PlatformFailure> {
         Ok(self.catalogue.subject_resources())
+    }
+
+    async fn service_owners(&self) -> Result<Vec<ServiceOwner>, PlatformFailure> {
+        Ok(self.catalogue.service_owners())
+    }
+
+    fn description_url(&self, resource: &str) -> String {
+        format!("{}/resourceregistry/api/v1/resource/{resource}", self.base_url)
     }
 }
 
@@ -75,6 +89,24 @@ impl AccessManagement for Sandbox {
             return Ok(all.into_owned());
         }
         Ok(all.iter().filter_map(|party| filtered(party, filter)).collect())
+    }
+
+    async fn access_subjects(&self) -> Result<Vec<AccessSubject>, PlatformFailure> {
+        let info = format!("{}/accessmanagement/api/v1/meta/info", self.base_url);
+        let roles = self.catalogue.roles().map(|role| AccessSubject {
+            urn: role.urn.clone(),
+            name: role.name.clone(),
+            description_url: format!("{info}/roles/{}", role.id),
+        });
+        let packages = self.catalogue.access_packages().map(|package| AccessSubject {
+            urn: package.urn.clone(),
+            name: package.name.clone(),
+            description_url: format!(
+                "{info}/accesspackages/package/urn/{}",
+                utf8_percent_encode(&package.urn, RESERVED)
+            ),
+        });
+        Ok(roles.chain(packages).collect())
     }
 }
 
@@ -155,7 +187,7 @@ mod tests {
     const INSTANCE: &str = "urn:altinn:instance-id:51267836/0b0c6f7e-2f52-4a3a-9d5d-6a1f2f1f3a10";
 
     fn sandbox() -> Platform {
-        platform(Arc::new(Catalogue::builtin().unwrap()))
+        platform(Arc::new(Catalogue::builtin().unwrap()), "https://platform.example")
     }
 
     fn urn(text: &str) -> PartyUrn {
@@ -488,6 +520,68 @@ mod tests {
                 (TRANSMISSIONS, ttd, "ttd", generic, 4),
             ]
         );
+    }
+
+    #[tokio::test]
+    async fn service_owners_roles_and_packages_have_names_and_links() {
+        let platform = sandbox();
+        let owners = platform.resources.service_owners().await.unwrap();
+        let codes: Vec<_> = owners.iter().map(|owner| (owner.number.as_str(), owner.code.as_str())).collect();
+        assert_eq!(
+            codes,
+            [
+                ("310778737", "other"),
+                ("889640782", "nav"),
+                ("964951284", "hko"),
+                ("974760673", "brg"),
+                ("974761076", "skd"),
+                ("991825827", "ttd"),
+            ]
+        );
+        assert_eq!(owners[5].name["en"], "Norwegian Digitalisation Agency");
+        let subjects = platform.access_management.access_subjects().await.unwrap();
+        let links: Vec<_> =
+            subjects.iter().map(|s| (s.name["en"].as_str(), s.description_url.as_str())).collect();
+        let base = "https://platform.example/accessmanagement/api/v1/meta/info";
+        assert_eq!(
+            links,
+            [
+                ("General manager", &*format!("{base}/roles/55bd7d4d-08dd-46ee-ac8e-3a44d800d752")),
+                ("Private person", &*format!("{base}/roles/310f2866-40e5-43df-963c-81b7e493a925")),
+                (
+                    "Ordinary mail to the business",
+                    &*format!(
+                        "{base}/accesspackages/package/urn/urn%3Aaltinn%3Aaccesspackage%3Aordinaer-post-til-virksomheten"
+                    )
+                ),
+            ]
+        );
+        assert_eq!(
+            platform.resources.description_url(TESTS),
+            format!("https://platform.example/resourceregistry/api/v1/resource/{TESTS}")
+        );
+    }
+
+    #[tokio::test]
+    async fn parties_come_without_rights_on_request() {
+        let platform = sandbox();
+        let user = urn(DEFAULT_USER);
+        let with = platform.access_management.authorized_parties(&user, &[]).await.unwrap();
+        let without = platform.access_management.parties(&user).await.unwrap();
+        let ids = |parties: &[AuthorizedParty]| -> Vec<PartyUrn> {
+            parties
+                .iter()
+                .flat_map(|p| std::iter::once(p).chain(&p.sub_parties))
+                .map(|p| p.party.clone())
+                .collect()
+        };
+        assert_eq!(ids(&with), ids(&without));
+        let count = |parties: &[AuthorizedParty]| {
+            let all = parties.iter().flat_map(|party| std::iter::once(party).chain(&party.sub_parties));
+            all.filter(|party| party.has_key_role() || !party.roles.is_empty()).count()
+        };
+        assert_eq!((count(&with), count(&without)), (4, 0));
+        assert!(with[0].has_key_role() && !with[0].is_main_administrator() && !with[0].is_access_manager());
     }
 
     #[tokio::test]

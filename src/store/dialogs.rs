@@ -69,7 +69,7 @@ const CREATE: &str = concat!(
         expires_at, end_user_context_revision, service_owner_context_revision, from_service_owner, from_party,
         unopened_transmissions, contentless_transmissions, status, system_labels, progress, is_api_only, is_seen,
         frozen, correspondence_opened, org, idempotent_key, extended_status, external_reference, process)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, false,
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $63,
         false, $21, $22, $23, $24, $25, $26)
     returning id
 ), new_document as (
@@ -108,6 +108,9 @@ select id, $3, $49, $53 from new_dialog where $52::timestamptz is null"
 );
 
 // The labels and the seen flag are changed in place: end users change them without a new revision.
+//
+// Here and below, parts that are found by their ids are compared with their dialog by "is not distinct
+// from", which no index serves: otherwise the planner may read the index of all parts of the dialog too.
 const CHANGE: &str = concat!(
     "with previous as (
     select system_labels, (system_labels & ~$20::smallint) | $21::smallint as new_labels
@@ -155,7 +158,7 @@ const CHANGE: &str = concat!(
         type = case when t.id = $50 then $53 else t.type end,
         idempotent_key = case when t.id = $50 then $54 else t.idempotent_key end,
         body = case when t.id = $50 then $55 else t.body end
-    from changed where t.dialog_id = changed.id and t.id = any($56)
+    from changed where t.dialog_id is not distinct from changed.id and t.id = any($56)
 ), new_label_log as (
     insert into label_log (dialog_id, created_at, label, is_set, performed_by)
     select $1, $43, label, (previous.new_labels & bit) <> 0, $44
@@ -188,7 +191,8 @@ const CORRECTED: &str = concat!(
     "with recursive related as (
         select id, depth from transmission where id = $2 and dialog_id = $1
         union
-        select t.id, t.depth from transmission t join related r on t.related_id = r.id where t.dialog_id = $1
+        select t.id, t.depth from transmission t join related r on t.related_id = r.id
+        where t.dialog_id is not distinct from $1
     )
     select ",
     transmission_row!(),
@@ -234,9 +238,9 @@ const LOAD: &str = concat!(
         (select json_agg(json_build_array(t.id, t.depth, t.type,
                 (select count(*) from (select 1 from transmission c where c.related_id = t.id limit 101) c),
                 exists (select 1 from activity o where o.transmission_id = t.id and o.type = 4)))
-            from transmission t where t.id = any($1) and t.dialog_id = d.id) as known_transmissions,
+            from transmission t where t.id = any($1) and t.dialog_id is not distinct from d.id) as known_transmissions,
         (select json_agg(json_build_array(a.id, a.type))
-            from activity a where a.id = any($1) and a.dialog_id = d.id) as known_activities,
+            from activity a where a.id = any($1) and a.dialog_id is not distinct from d.id) as known_activities,
         (select json_agg(json_build_array(t.idempotent_key, t.id))
             from transmission t where t.dialog_id = d.id and t.idempotent_key = any($2)) as known_keys,
         (select json_agg(json_build_array(p.id, p.kind, p.dialog_id, p.of_transmission))
@@ -453,7 +457,8 @@ impl Store {
             .bind(w.chunks)
             .bind(w.rules)
             .bind(w.weights)
-            .bind(w.texts);
+            .bind(w.texts)
+            .bind(d.is_seen);
         self.connections.execute(query).await?;
         self.told.notify_one();
         Ok(())

@@ -4,12 +4,16 @@ mod children;
 mod connections;
 mod deliveries;
 mod dialogs;
+mod end_user_context;
 mod labels;
 mod outbox;
+mod referred;
 mod repetition;
 mod rows;
 mod search;
+mod seeding;
 mod seen;
+mod usage;
 mod words;
 
 use std::sync::Arc;
@@ -18,15 +22,18 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use tokio::sync::Notify;
 
-pub use children::Children;
+pub use children::{Children, LabelLogEntry};
 use connections::{Connections, PATIENCE};
 pub use deliveries::{Backlog, Claim, Lane, LaneEnd, Parked, Retried, SinkState};
 pub use dialogs::{DialogDetail, Loaded, References};
+pub use end_user_context::{EndUserContext, LabelFilter};
 pub use labels::Labelled;
 pub use outbox::{ChangedDialog, LogEntry, Position};
+pub use referred::Referred;
 pub(crate) use repetition::KEY_IN_USE;
 pub use rows::key_of;
-pub use search::{ListedDialog, Listing};
+pub use search::{Effort, ListedDialog, Listing};
+pub use seeding::{Batch, Relabelled, SeededDialog, Seeding};
 pub use seen::{SeenEntry, Viewing};
 
 /// The database.
@@ -37,6 +44,8 @@ pub struct Store {
     hold_events: bool,
     /// Rings when something was told.
     told: Arc<Notify>,
+    /// How much a page of a search may cost.
+    effort: Effort,
 }
 
 /// How long a statement may take.
@@ -102,6 +111,13 @@ impl Store {
             ("timezone", "UTC"),
             // What PostgreSQL says of words that it leaves out of a query.
             ("client_min_messages", "warning"),
+            // No statement reads a whole table where there is an index, or sorts what an index has in
+            // order, whatever the planner knows or guesses of the parties and services of a request.
+            ("enable_seqscan", "off"),
+            ("enable_sort", "off"),
+            ("jit", "off"),
+            // Searches look up tens of thousands of pairs of party and service in a hash table.
+            ("work_mem", "16MB"),
             ("statement_timeout", STATEMENT_TIMEOUT),
             ("idle_in_transaction_session_timeout", "60s"),
         ]);
@@ -122,7 +138,7 @@ impl Store {
             })
             .connect_lazy_with(options);
         let connections = Arc::new(Connections::of(pool, connections));
-        Self { connections, hold_events: true, told: Arc::default() }
+        Self { connections, effort: Effort::USUAL, hold_events: true, told: Arc::default() }
     }
 
     /// The same store, which holds what is told of a dialog until the dialog is visible, or does not.
@@ -136,6 +152,12 @@ impl Store {
     pub fn with_own_connections(&self, connections: u32) -> Self {
         let options = self.pool().connect_options().as_ref().clone();
         Self { connections: Self::open(options, connections).connections, ..self.clone() }
+    }
+
+    /// Searches with another effort, as tests do that want to see where it ends.
+    #[must_use]
+    pub fn with_effort(self, effort: Effort) -> Self {
+        Self { effort, ..self }
     }
 
     /// The pool itself, for what is done before requests are served: later all its connections may be

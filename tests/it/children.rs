@@ -224,6 +224,9 @@ mod transmissions {
         let again = letter("Information").with("/idempotentKey", "the key");
         let answer = owner.append(id, "transmissions", &again).await;
         answer.assert_problem(409, &[("IdempotentKey", &own)]);
+        assert_eq!(answer.json()["transmissionId"], own);
+        let location = format!("/api/v1/serviceowner/dialogs/{id}/transmissions/{own}");
+        assert_eq!(answer.header("location"), Some(location.as_str()));
         for dialog in [id, other] {
             let again = letter("Information").with("/id", own.as_str());
             let answer = owner.append(dialog, "transmissions", &again).await;
@@ -232,9 +235,9 @@ mod transmissions {
             let answer = owner.append(dialog, "transmissions", &again).await;
             answer.assert_problem(422, &[("DialogAttachment", &attachment)]);
         }
-        // What else is wrong comes before the key.
+        // The key comes before what else is wrong.
         let both = again.with("/relatedTransmissionId", service.id().to_string());
-        owner.append(id, "transmissions", &both).await.assert_problem(422, &[("Transmissions", "")]);
+        owner.append(id, "transmissions", &both).await.assert_problem(409, &[("IdempotentKey", &own)]);
         assert_eq!(owner.dialog(id).await, before);
 
         // The key is the dialog's.

@@ -140,8 +140,12 @@ mod of_the_service_owner {
         }
         add(&service.owner_with(ADMIN), id, "another").await.expect(204);
         owner.delete(id).await.expect(204);
-        for call in [add(&owner, id, "a third"), remove(&owner, id, "label")] {
-            call.await.assert_problem(410, &[("DialogEntity", "")]);
+        for call in [
+            add(&owner, id, "a third"),
+            remove(&owner, id, "label"),
+            owner.below(Method::GET, id, "context/labels"),
+        ] {
+            call.await.assert_problem(404, &[("DialogEntity", "")]);
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The service over HTTP, on a real database.
 
 mod authentication;
+mod catalogue;
 mod children;
 mod concurrency;
 mod conventions;
 mod create;
+mod disclosure;
 mod end_user;
 mod event_sinks;
 mod event_streams;
@@ -17,8 +19,12 @@ mod labels;
 mod lifecycle;
 mod limits;
 mod list;
+mod lookup;
 mod patch;
+mod precedence;
+mod reads;
 mod repetition;
 mod scale;
+mod seed;
 mod statements;
 mod update;

@@ -601,6 +601,25 @@ mod appended {
     }
 
     #[tokio::test]
+    async fn the_dialogs_own_attachments_do_not_become_those_of_a_transmission() {
+        let service = Service::shared().await;
+        let owner = service.owner();
+        // Whoever has made their ids.
+        for sent in [one_of_each(), everything(service)] {
+            let id = owner.created(&sent).await;
+            let before = owner.dialog(id).await;
+            let taken = before["attachments"][0]["id"].clone();
+            let letter = letter().with("/attachments/0/id", taken);
+            let answer = owner.append(id, "transmissions", &letter).await;
+            answer.assert_problem(422, &[("DialogAttachment", "")]);
+            let body =
+                put_body(&before).with("/attachments", json!([])).with("/transmissions", json!([letter]));
+            owner.put(id, &body).await.assert_problem(422, &[("DialogAttachment", "")]);
+            assert_eq!(owner.dialog(id).await, before);
+        }
+    }
+
+    #[tokio::test]
     async fn chains_and_answers_are_counted_with_what_is_stored() {
         let service = Service::shared().await;
         let owner = service.owner();

@@ -1,7 +1,7 @@
 //! Dialogs as end users see them.
 
 use axum::extract::State;
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{Method, StatusCode};
 use axum::response::Response;
 
 use crate::access::policy::Policy;
@@ -27,11 +27,6 @@ pub const GET_DIALOG: Operation = Operation {
     summary: "Gives a dialog with what the user may see and do, and records that it was opened.",
 };
 
-pub(super) fn in_language(mut response: Response) -> Response {
-    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept-Language"));
-    response
-}
-
 pub(super) async fn get_dialog(
     State(api): State<ApiState>,
     Admitted(caller): Admitted,
@@ -43,5 +38,5 @@ pub(super) async fn get_dialog(
     params.finish()?;
     let dialog = api.app.end_user_dialog(&caller, id, &languages, method == Method::HEAD).await?;
     let revision = dialog.revision;
-    Ok(in_language(respond::with_etag(respond::json(&dialog), revision)))
+    Ok(respond::with_etag(respond::localized(&dialog), revision))
 }

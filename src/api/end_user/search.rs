@@ -4,7 +4,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::dialogs::in_language;
 use crate::access::policy::Policy;
 use crate::api::ApiState;
 use crate::api::http::operation::{Admitted, Answer, BodyKind, Operation, Verb};
@@ -15,10 +14,11 @@ use crate::api::http::problem::Problem;
 use crate::api::http::respond;
 use crate::api::search;
 use crate::app::DialogListView;
+use crate::dialog::limits;
 use crate::json::Path;
 
 /// Most values of the parameter `party`.
-const MAX_PARTIES: usize = 100;
+const MAX_PARTIES: usize = limits::END_USER_SEARCH.parties;
 
 /// `GET /dialogs`
 pub const SEARCH_DIALOGS: Operation = Operation {
@@ -82,5 +82,5 @@ pub(super) async fn search_dialogs(
         continuation_token: page.continuation_token,
         order_by: search.page.order.to_string(),
     };
-    Ok(in_language(respond::json(&list)))
+    Ok(respond::localized(&list))
 }

@@ -1,5 +1,6 @@
 //! Rules that are common to all endpoints.
 
+pub mod accept;
 pub mod accept_language;
 pub mod body;
 pub mod conditional;

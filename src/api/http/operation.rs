@@ -12,6 +12,8 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 
+use tower_http::compression::CompressionLayer;
+
 use super::parameter::{IDEMPOTENCY_KEY, IF_MATCH, Parameter};
 use super::problem::Problem;
 use super::query::Query;
@@ -291,7 +293,14 @@ impl Endpoints {
     pub fn into_router(self, state: &ApiState) -> Router<ApiState> {
         self.0.into_iter().fold(Router::new(), |router, (operation, handler)| {
             let guard = from_fn_with_state((ApiState::clone(state), operation), guard);
-            router.route(&literals_in_lower_case(operation.path), handler.route_layer(guard))
+            let handler = handler.route_layer(guard);
+            // Only what everybody may see is compressed: elsewhere the length would tell about secrets
+            // beside what an attacker can put into the answer.
+            let handler = match operation.policy {
+                Policy::Anonymous => handler.layer(CompressionLayer::new()),
+                _ => handler,
+            };
+            router.route(&literals_in_lower_case(operation.path), handler)
         })
     }
 }

@@ -54,6 +54,15 @@ pub fn read(query: &Query, seal: &Seal, failures: &mut Failures) -> Page {
     }
 }
 
+/// Reads `continuationToken` and `limit` of a list that has one order only, the default one.
+pub fn read_newest_first(query: &Query, seal: &Seal, failures: &mut Failures) -> Page {
+    let page = read(&query.without("orderBy"), seal, failures);
+    if page.order != OrderBy::default() {
+        query.refuse("continuationToken", "The token was made for another order.", failures);
+    }
+    page
+}
+
 /// One page of a list.
 #[derive(Clone, Debug, serde::Serialize)]
 #[serde(rename_all = "camelCase")]

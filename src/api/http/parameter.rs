@@ -67,6 +67,14 @@ pub const ACCEPT_LANGUAGE: Parameter = Parameter::header::<Option<String>>(
      best, otherwise in all.",
 );
 
+/// Read by [`Params::instance_reference`](super::params::Params::instance_reference).
+pub const INSTANCE_REF: Parameter = Parameter::query::<String>(
+    "instanceRef",
+    "`urn:altinn:instance-id:{party id}/{uuid}`, `urn:altinn:correspondence-id:{uuid}` or \
+     `urn:altinn:dialog-id:{uuid}`.",
+)
+.required();
+
 /// Read by [`Params::idempotency_key`](super::params::Params::idempotency_key); a parameter of every POST.
 pub const IDEMPOTENCY_KEY: Parameter = Parameter::header::<Option<String>>(
     "Idempotency-Key",

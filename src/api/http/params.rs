@@ -12,6 +12,7 @@ use super::problem::Problem;
 use super::query::Query;
 use crate::access::caller::Caller;
 use crate::app::Languages;
+use crate::dialog::reference::InstanceReference;
 use crate::dialog::repetition::IdempotencyKey;
 use crate::dialog::write::Expected;
 use crate::json::{Failures, Path, read_uuid};
@@ -78,6 +79,17 @@ impl Params {
     /// The dialog's id in the path.
     pub fn dialog_id(&mut self) -> Uuid {
         self.uuid("dialogId")
+    }
+
+    /// `instanceRef`.
+    pub fn instance_reference(&mut self) -> InstanceReference {
+        let text = self.query.text("instanceRef", &mut self.failures);
+        text.as_deref().and_then(InstanceReference::parse).unwrap_or_else(|| {
+            let forms = "must be urn:altinn:instance-id:{party id}/{uuid}, urn:altinn:correspondence-id:{uuid} \
+                         or urn:altinn:dialog-id:{uuid}.";
+            self.failures.add_key("InstanceRef", forms);
+            InstanceReference::Dialog(Uuid::nil())
+        })
     }
 
     /// The revision that the caller expects.

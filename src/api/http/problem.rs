@@ -5,11 +5,10 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
-use uuid::Uuid;
 
 use crate::app::Failure;
 use crate::dialog::limits;
-use crate::dialog::refusal::Refusal;
+use crate::dialog::refusal::{Existing, Refusal};
 use crate::json::Failures;
 use crate::store::StoreFailure;
 
@@ -25,8 +24,8 @@ struct Parts {
     status: StatusCode,
     detail: Option<&'static str>,
     errors: Option<Failures>,
-    /// The dialog that already exists, where one is in the way.
-    dialog_id: Option<Uuid>,
+    /// What already exists, where that is in the way.
+    existing: Option<Existing>,
     headers: HeaderMap,
 }
 
@@ -38,7 +37,7 @@ impl Problem {
             status,
             detail: None,
             errors: None,
-            dialog_id: None,
+            existing: None,
             headers: HeaderMap::new(),
         }))
     }
@@ -71,11 +70,15 @@ impl Problem {
         self.0.headers
     }
 
-    /// The existing dialog that is in the way.
+    /// What is in the way, and where.
     #[must_use]
-    fn existing_dialog(mut self, id: Uuid) -> Self {
-        self.0.dialog_id = Some(id);
-        self.header(header::LOCATION, &format!("/api/v1/serviceowner/dialogs/{id}"))
+    fn existing(mut self, existing: Existing) -> Self {
+        self.0.existing = Some(existing);
+        let path = match existing {
+            Existing::Dialog(id) => id.to_string(),
+            Existing::Transmission { dialog, id } => format!("{dialog}/transmissions/{id}"),
+        };
+        self.header(header::LOCATION, &format!("/api/v1/serviceowner/dialogs/{path}"))
     }
 
     /// The answer to a request for `instance` under this trace.
@@ -160,8 +163,10 @@ impl Serialize for Document<'_> {
         }
         map.serialize_entry("instance", self.instance)?;
         map.serialize_entry("traceId", self.trace_id)?;
-        if let Some(id) = self.problem.dialog_id {
-            map.serialize_entry("dialogId", &id)?;
+        match self.problem.existing {
+            Some(Existing::Dialog(id)) => map.serialize_entry("dialogId", &id)?,
+            Some(Existing::Transmission { id, .. }) => map.serialize_entry("transmissionId", &id)?,
+            None => {}
         }
         if let Some(errors) = &self.problem.errors {
             map.serialize_entry("errors", &Errors(errors))?;
@@ -202,6 +207,10 @@ impl From<Refusal> for Problem {
                 with(StatusCode::NOT_FOUND, "DialogEntity", text)
                     .header(header::EXPIRES, &super::respond::http_date(visible_from))
             }
+            Refusal::Ambiguous { reference } => {
+                let text = format!("There is more than one dialog with the reference {reference}.");
+                with(StatusCode::CONFLICT, "InstanceRef", text)
+            }
             Refusal::Gone(id) => {
                 with(StatusCode::GONE, "DialogEntity", format!("The dialog ({id}) has been deleted."))
             }
@@ -214,12 +223,12 @@ impl From<Refusal> for Problem {
             Refusal::RevisionMismatch => Self::new(StatusCode::PRECONDITION_FAILED),
             Refusal::DialogIdTaken(id) => {
                 let text = format!("There is a dialog with the id ({id}) already.");
-                with(StatusCode::CONFLICT, "DialogEntity", text).existing_dialog(id)
+                with(StatusCode::CONFLICT, "DialogEntity", text).existing(Existing::Dialog(id))
             }
-            Refusal::IdempotentKeyTaken { text, dialog } => {
+            Refusal::IdempotentKeyTaken { text, holder } => {
                 let problem = with(StatusCode::CONFLICT, "IdempotentKey", text);
-                match dialog {
-                    Some(id) => problem.existing_dialog(id),
+                match holder {
+                    Some(holder) => problem.existing(holder),
                     None => problem,
                 }
             }

@@ -17,6 +17,13 @@ impl Query {
         Self { parameters }
     }
 
+    /// The others.
+    #[must_use]
+    pub fn without(&self, name: &str) -> Self {
+        let others = self.parameters.iter().filter(|(other, _)| !other.eq_ignore_ascii_case(name));
+        Self { parameters: others.cloned().collect() }
+    }
+
     /// Values of a parameter, with its name as the client wrote it.
     fn values(&self, name: &str) -> impl Iterator<Item = (&str, &str)> {
         self.parameters

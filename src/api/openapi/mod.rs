@@ -14,6 +14,7 @@ use axum::routing::get;
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use tower_http::compression::CompressionLayer;
 
 use self::names::Style;
 use super::http::operation::{Group, Operation};
@@ -157,23 +158,26 @@ pub fn router<S: Clone + Send + Sync + 'static>(
     operations: &[&'static Operation],
     server: &str,
 ) -> Router<S> {
-    Document::ALL.into_iter().fold(Router::new(), |router, document| {
-        let text = Bytes::from(document.render(operations, Some(server)));
-        let serve = get(move || {
-            let mut response = text.clone().into_response();
-            let headers = response.headers_mut();
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(respond::JSON));
-            // Interactive pages elsewhere may read the document of the whole.
-            if document == Document::Combined {
-                headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-            }
-            std::future::ready(response)
-        });
-        let name = document.name();
-        router
-            .route(&format!("/openapi/{name}.json"), serve.clone())
-            .route(&format!("/swagger/{name}/swagger.json"), serve)
-    })
+    Document::ALL
+        .into_iter()
+        .fold(Router::new(), |router, document| {
+            let text = Bytes::from(document.render(operations, Some(server)));
+            let serve = get(move || {
+                let mut response = text.clone().into_response();
+                let headers = response.headers_mut();
+                headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(respond::JSON));
+                // Interactive pages elsewhere may read the document of the whole.
+                if document == Document::Combined {
+                    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+                }
+                std::future::ready(response)
+            });
+            let name = document.name();
+            router
+                .route(&format!("/openapi/{name}.json"), serve.clone())
+                .route(&format!("/swagger/{name}/swagger.json"), serve)
+        })
+        .layer(CompressionLayer::new())
 }
 
 #[cfg(test)]

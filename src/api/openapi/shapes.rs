@@ -27,6 +27,10 @@ impl Describe for ProblemDetails {
                         "type": ["string", "null"], "format": "uuid",
                         "description": "The dialog that exists already.",
                     },
+                    "transmissionId": {
+                        "type": ["string", "null"], "format": "uuid",
+                        "description": "The transmission that exists already.",
+                    },
                     "errors": {
                         "type": "object",
                         "description": "What is wrong, by member, parameter or subject.",

@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 
 use crate::access::policy::Policy;
 use crate::api::ApiState;
+use crate::api::http::accept;
 use crate::api::http::operation::{Answer, BodyKind, Operation, Verb};
 use crate::api::http::problem::Problem;
 use crate::api::http::respond;
-use crate::json::{Describe, Failures, Schemas, described};
+use crate::json::{Describe, Schemas, described};
 
 /// `GET /.well-known/jwks.json`
 pub const GET_JWKS: Operation = Operation {
@@ -85,58 +86,8 @@ pub(super) async fn authorization_server(
 }
 
 fn document(headers: &HeaderMap, document: &Value) -> Result<Response, Problem> {
-    if !accepts_json(headers) {
-        let failures = Failures::one("Accept", "must allow application/json.");
-        return Err(Problem::new(StatusCode::NOT_ACCEPTABLE).errors(failures));
-    }
+    accept::check_json(headers)?;
     let mut response = respond::json(document);
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=86400"));
-    headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=86400"));
     Ok(response)
-}
-
-/// Whether the caller takes JSON. A header that cannot be read allows everything.
-fn accepts_json(headers: &HeaderMap) -> bool {
-    let lines: Vec<&str> =
-        headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
-    let ranges: Vec<mime::Mime> =
-        lines.iter().flat_map(|line| line.split(',')).filter_map(|range| range.trim().parse().ok()).collect();
-    ranges.is_empty()
-        || ranges.iter().any(|range| {
-            let weight = range.get_param("q").and_then(|q| q.as_str().parse::<f32>().ok()).unwrap_or(1.0);
-            let is_json = match (range.type_(), range.subtype()) {
-                (mime::STAR, mime::STAR) => true,
-                (mime::APPLICATION, subtype) => {
-                    subtype == mime::STAR || subtype == mime::JSON || range.suffix() == Some(mime::JSON)
-                }
-                _ => false,
-            };
-            is_json && weight > 0.0
-        })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn json_must_be_among_what_is_accepted() {
-        for (accept, expected) in [
-            (None, true),
-            (Some("*/*"), true),
-            (Some("application/*"), true),
-            (Some("text/html, application/json;q=0.1"), true),
-            (Some("application/problem+json"), true),
-            (Some("text/html"), false),
-            (Some("application/json;q=0"), false),
-            (Some("not a media range"), true),
-        ] {
-            let mut headers = HeaderMap::new();
-            if let Some(accept) = accept {
-                headers.insert(header::ACCEPT, accept.parse().unwrap());
-            }
-            assert_eq!(accepts_json(&headers), expected, "{accept:?}");
-        }
-    }
 }

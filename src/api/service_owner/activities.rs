@@ -13,7 +13,7 @@ use crate::api::http::parameter::{IF_MATCH, IS_SILENT_UPDATE};
 use crate::api::http::params::Params;
 use crate::api::http::problem::Problem;
 use crate::api::http::respond;
-use crate::app::{ActivityView, Command, NewState, Request};
+use crate::app::{ActivityView, Command, NewState, Reader, Request};
 use crate::dialog::input::ActivityInput;
 use crate::json::Describe;
 use crate::timestamp::Timestamp;
@@ -97,7 +97,7 @@ pub(super) async fn search(
 ) -> Result<Response, Problem> {
     let id = params.dialog_id();
     params.finish()?;
-    Ok(respond::json(&api.app.service_owner_activities(&caller, id).await?))
+    Ok(respond::json(&api.app.activities(Reader::ServiceOwner(&caller), id).await?))
 }
 
 pub(super) async fn get(
@@ -108,7 +108,7 @@ pub(super) async fn get(
     let dialog = params.dialog_id();
     let id = params.uuid("activityId");
     params.finish()?;
-    Ok(respond::json(&api.app.service_owner_activity(&caller, dialog, id).await?))
+    Ok(respond::json(&api.app.activity(Reader::ServiceOwner(&caller), dialog, id).await?))
 }
 
 pub(super) async fn create(

@@ -29,7 +29,7 @@ pub const GET_LABELS: Operation = Operation {
     parameters: &[],
     body: BodyKind::None,
     answer: Answer::json::<Vec<ServiceOwnerLabelView>>().with_etag(),
-    refusals: &[StatusCode::GONE],
+    refusals: &[],
     summary: "Lists the service owner's labels of a dialog.",
 };
 
@@ -43,7 +43,7 @@ pub const CREATE_LABEL: Operation = Operation {
     parameters: &[IF_MATCH],
     body: BodyKind::Json(LabelToAdd::describe),
     answer: Answer::NO_CONTENT.with_etag(),
-    refusals: &[StatusCode::GONE],
+    refusals: &[],
     summary: "Adds a label of the service owner to a dialog.",
 };
 
@@ -57,7 +57,7 @@ pub const DELETE_LABEL: Operation = Operation {
     parameters: &[IF_MATCH],
     body: BodyKind::None,
     answer: Answer::NO_CONTENT.with_etag(),
-    refusals: &[StatusCode::GONE],
+    refusals: &[],
     summary: "Removes a label of the service owner from a dialog.",
 };
 
@@ -71,7 +71,7 @@ pub const SET_SYSTEM_LABELS: Operation = Operation {
     parameters: &[END_USER, IF_MATCH],
     body: BodyKind::Json(SetSystemLabels::describe),
     answer: Answer::NO_CONTENT.with_etag(),
-    refusals: &[StatusCode::GONE, StatusCode::UNPROCESSABLE_ENTITY],
+    refusals: &[StatusCode::UNPROCESSABLE_ENTITY],
     summary: "Changes the labels of a dialog on behalf of an end user.",
 };
 

@@ -2,9 +2,12 @@
 
 mod activities;
 mod dialogs;
+mod end_user_context;
 mod labels;
+mod lookup;
 mod notifications;
 mod search;
+mod seen_log;
 mod transmissions;
 
 use super::http::operation::Endpoints;
@@ -14,9 +17,12 @@ pub use dialogs::{
     CREATE_DIALOG, DELETE_DIALOG, FREEZE_DIALOG, GET_DIALOG, PATCH_DIALOG, PURGE_DIALOG, RESTORE_DIALOG,
     UPDATE_DIALOG,
 };
+pub use end_user_context::SEARCH_END_USER_CONTEXT;
 pub use labels::{BULK_SET_SYSTEM_LABELS, CREATE_LABEL, DELETE_LABEL, GET_LABELS, SET_SYSTEM_LABELS};
+pub use lookup::GET_DIALOG_LOOKUP;
 pub use notifications::CHECK_NOTIFICATION_CONDITION;
 pub use search::SEARCH_DIALOGS;
+pub use seen_log::{GET_SEEN_LOG_ENTRY, SEARCH_SEEN_LOG};
 pub use transmissions::{CREATE_TRANSMISSION, GET_TRANSMISSION, SEARCH_TRANSMISSIONS, UPDATE_TRANSMISSION};
 
 /// All operations.
@@ -45,4 +51,8 @@ pub fn endpoints() -> Endpoints {
         .operation(&GET_ACTIVITY, activities::get)
         .operation(&UPDATE_FORM_SAVED_TIME, activities::update_form_saved_time)
         .operation(&UPDATE_TRANSMISSION, transmissions::update)
+        .operation(&SEARCH_SEEN_LOG, seen_log::search)
+        .operation(&GET_SEEN_LOG_ENTRY, seen_log::get)
+        .operation(&SEARCH_END_USER_CONTEXT, end_user_context::search)
+        .operation(&GET_DIALOG_LOOKUP, lookup::get)
 }

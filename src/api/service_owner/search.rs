@@ -14,11 +14,12 @@ use crate::api::http::problem::Problem;
 use crate::api::http::respond;
 use crate::api::search;
 use crate::app::DialogListView;
+use crate::dialog::limits;
 use crate::json::Path;
 
 /// Most values of the parameter `party`, and most of them where a person is asked for.
-const MAX_PARTIES: usize = 20;
-const MAX_PARTIES_OF_PERSON: usize = 100;
+const MAX_PARTIES: usize = limits::SERVICE_OWNER_SEARCH.parties;
+const MAX_PARTIES_OF_PERSON: usize = limits::SEARCHED_PARTIES_OF_PERSON;
 
 /// `GET /dialogs`
 pub const SEARCH_DIALOGS: Operation = Operation {

@@ -13,7 +13,7 @@ use crate::api::http::parameter::{IF_MATCH, IS_SILENT_UPDATE, Parameter};
 use crate::api::http::params::Params;
 use crate::api::http::problem::Problem;
 use crate::api::http::respond;
-use crate::app::{Command, NewState, Request, TransmissionView};
+use crate::app::{Command, NewState, Reader, Request, TransmissionView};
 use crate::dialog::correct;
 use crate::dialog::input::{CorrectTransmission, TransmissionInput};
 use crate::json::{Describe, Path};
@@ -106,7 +106,7 @@ pub(super) async fn search(
 ) -> Result<Response, Problem> {
     let id = params.dialog_id();
     params.finish()?;
-    Ok(respond::json(&api.app.service_owner_transmissions(&caller, id).await?))
+    Ok(respond::json(&api.app.transmissions(Reader::ServiceOwner(&caller), id).await?))
 }
 
 pub(super) async fn get(
@@ -117,7 +117,7 @@ pub(super) async fn get(
     let dialog = params.dialog_id();
     let id = params.uuid("transmissionId");
     params.finish()?;
-    Ok(respond::json(&api.app.service_owner_transmission(&caller, dialog, id).await?))
+    Ok(respond::json(&api.app.transmission(Reader::ServiceOwner(&caller), dialog, id).await?))
 }
 
 pub(super) async fn create(

@@ -1,5 +1,7 @@
 //! What dialogs must be like to be listed, as SQL over `dialog d`.
 
+use std::collections::BTreeSet;
+
 use sqlx::postgres::Postgres;
 use sqlx::{Encode, QueryBuilder, Type};
 
@@ -9,6 +11,9 @@ use crate::dialog::vocabulary::DeletedFilter;
 use crate::search::text::{AllOf, Term, TextQuery};
 use crate::search::{Column, Cursor, Direction, Filters, LabelPattern, OrderBy};
 use crate::timestamp::Timestamp;
+
+/// By how many seconds the clocks of two instances may differ.
+const CLOCKS_DIFFER: i64 = 600;
 
 /// A statement in the making.
 pub(super) type Sql = QueryBuilder<Postgres>;
@@ -31,6 +36,8 @@ pub(super) struct Search<'a> {
     pub filters: &'a Filters,
     /// Whether the service owner's labels are shown.
     pub for_owner: bool,
+    /// Whether the streams are those of the resources, although the scope is one of parties.
+    pub crosswise: bool,
     pub now: Timestamp,
 }
 
@@ -43,31 +50,55 @@ enum Among {
 }
 
 impl Search<'_> {
+    /// Keys of the streams, and for each the number of its set of resources.
+    pub fn streams(&self) -> (Vec<i64>, Vec<i32>) {
+        let (keys, sets) = self.scope.streams();
+        if self.crosswise {
+            let resources: BTreeSet<i64> =
+                self.scope.resource_sets().iter().flatten().flatten().copied().collect();
+            (resources.iter().copied().collect(), vec![1; resources.len()])
+        } else {
+            (keys.to_vec(), sets.to_vec())
+        }
+    }
+
     /// The sets of resources `r` and the streams `s`, as table expressions. A stream has the number of
     /// its set: thousands share a set, which may be long.
     pub fn push_streams(&self, sql: &mut Sql) {
         self.push_sets(sql);
-        let (keys, sets) = self.scope.streams();
-        sql.push("streams as materialized (select * from unnest(").push_bind(keys.to_vec());
-        sql.push("::bigint[], ").push_bind(sets.to_vec()).push("::integer[]) as u (key, number)), ");
+        let (keys, sets) = self.streams();
+        sql.push("streams as materialized (select * from unnest(").push_bind(keys).push("::bigint[], ");
+        sql.push_bind(sets).push("::integer[]) as u (key, number)), ");
     }
 
-    /// The sets of resources, as a table expression.
+    /// The sets of resources, as a table expression; and the pairs of party and resource, where the
+    /// streams are those of resources.
     pub fn push_sets(&self, sql: &mut Sql) {
         let texts: Vec<Option<String>> =
             self.scope.resource_sets().iter().map(|set| set.as_deref().map(array_text)).collect();
         sql.push("sets as materialized (select u.number, u.ids::bigint[] as resources from unnest(");
         sql.push_bind(texts).push("::text[]) with ordinality as u (ids, number)), ");
+        if self.crosswise {
+            let (parties, sets) = self.scope.streams();
+            sql.push("pairs as materialized (select u.key as party_key, k.key as resource_key from unnest(");
+            sql.push_bind(parties.to_vec()).push("::bigint[], ").push_bind(sets.to_vec());
+            sql.push("::integer[]) as u (key, number) join sets r on r.number = u.number cross join unnest(r.resources) as k (key)), ");
+        }
     }
 
-    /// That `d` is on a resource of the set `r`.
-    pub fn push_in_set(sql: &mut Sql) {
-        sql.push("(r.resources is null or d.resource_key = any(r.resources))");
+    /// That a row `d` of a stream is on a resource of the stream's set `r`, or of a pair.
+    pub fn push_in_set(&self, sql: &mut Sql) {
+        sql.push(if self.crosswise {
+            "(d.party_key, d.resource_key) in (select p.party_key, p.resource_key from pairs p)"
+        } else {
+            "(r.resources is null or d.resource_key = any(r.resources))"
+        });
     }
 
     /// That `d` is in the stream with this key.
     pub fn push_in_stream(&self, sql: &mut Sql, key: &str) {
         match self.scope.by() {
+            _ if self.crosswise => sql.push("d.resource_key = ").push(key),
             StreamsBy::Party => sql.push("d.party_key = ").push(key),
             StreamsBy::Resource => sql.push("d.resource_key = ").push(key),
             StreamsBy::Org => {
@@ -83,6 +114,11 @@ impl Search<'_> {
         let times = self.filters.content_updated;
         push_optional(sql, " and d.content_updated_at >= ", times.after.map(Timestamp::utc));
         push_optional(sql, " and d.content_updated_at <= ", times.before.map(Timestamp::utc));
+        if self.filters.only_visible {
+            // What is not yet visible has the time at which it will be, and lies before all else.
+            let soon = self.now.plus_seconds(CLOCKS_DIFFER);
+            sql.push(" and d.content_updated_at <= ").push_bind(soon.utc());
+        }
         if self.filters.system_labels.is_some_and(|labels| labels.0 & !SystemLabels::DEFAULT.0 != 0) {
             sql.push(" and d.system_labels & 30 <> 0");
         }

@@ -43,7 +43,7 @@ pub(super) fn statement(search: &Search<'_>, page: &Page, source: &Source<'_>) -
                 StreamsBy::Org => drop(sql.push("true")),
                 StreamsBy::Party | StreamsBy::Resource => search.push_in_stream(sql, "s.key"),
             },
-            "set" => Search::push_in_set(sql),
+            "set" => search.push_in_set(sql),
             "conditions" => {
                 search.push_bounds(sql);
                 search.push_filters(sql, with_text);

@@ -4,6 +4,8 @@ mod conditions;
 mod lookup;
 mod streams;
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -12,15 +14,19 @@ use uuid::Uuid;
 
 use self::conditions::{Search, Sql};
 use self::lookup::{Estimate, Source};
+pub use self::streams::Effort;
 use self::streams::StreamPage;
 use super::rows::{ActivityRow, activity, activity_row, dialog_columns, listed_dialog};
 use super::seen::{SeenEntry, SeenRow, seen_entry, seen_row};
 use super::{Store, StoreFailure};
-use crate::access::SearchScope;
+use crate::access::{SearchScope, StreamsBy};
 use crate::dialog::model::{Activity, Dialog};
 use crate::search::text::{Term, TextQuery};
 use crate::search::{Column, Cursor, Direction, Filters, OrderBy, Page, SortKeys};
 use crate::timestamp::Timestamp;
+
+/// Most pairs of party and resource that are looked up for every row of a stream.
+const MOST_PAIRS: usize = 50_000;
 
 /// A dialog as lists show it: of the documents only the content that lists show.
 #[derive(Debug)]
@@ -117,7 +123,7 @@ impl Store {
         for_owner: bool,
         now: Timestamp,
     ) -> Result<Listing, StoreFailure> {
-        let search = Search { scope, filters, for_owner, now };
+        let search = Search { scope, filters, for_owner, crosswise: false, now };
         if filters.text.as_ref().is_some_and(|text| text.any_of.is_empty()) {
             return Ok(Listing { dialogs: Vec::new(), has_next_page: false, next: None });
         }
@@ -139,6 +145,7 @@ impl Store {
         self.search_streams(&search, page, direction).await
     }
 
+    /// A page in the order of the content's last change.
     async fn search_streams(
         &self,
         search: &Search<'_>,
@@ -148,18 +155,35 @@ impl Store {
         let after = page.after.as_ref().and_then(|cursor| {
             cursor.value(Column::ContentUpdatedAt).map(|at| Position { at: at.utc(), id: cursor.id })
         });
-        let streams = StreamPage { search, direction, after, rows: usize::from(page.limit) + 1 };
-        let rows = self.connections.fetch_all(streams.statement().build().persistent(false)).await?;
-        if streams.known_to(&rows)?.is_none() {
-            return listing(&rows, page);
+        let rows = usize::from(page.limit) + 1;
+        // Few services of many parties: the services' own streams may be shorter to go through.
+        if let Some(effort) = effort_crosswise(search.scope) {
+            let search = Search { crosswise: true, ..*search };
+            let streams = StreamPage { search: &search, direction, after, rows, effort };
+            let answer = self.connections.fetch_all(streams.statement().build().persistent(false)).await?;
+            if streams.open(&answer)?.is_empty() {
+                return listing(&answer, page);
+            }
         }
-        let gathered = streams.gather(self).await?;
+        let streams = StreamPage { search, direction, after, rows, effort: self.effort };
+        let answer = self.connections.fetch_all(streams.statement().build().persistent(false)).await?;
+        let open = streams.open(&answer)?;
+        if open.is_empty() {
+            return listing(&answer, page);
+        }
+        let mut found = Vec::with_capacity(answer.len());
+        for row in &answer {
+            if row.try_get::<Option<Uuid>, _>("id")?.is_some() {
+                found.push(Position::of(row)?);
+            }
+        }
+        let gathered = streams.gather(self, found, open).await?;
         let limit = usize::from(page.limit);
         let positions: Vec<Position> = gathered.positions.iter().take(limit).copied().collect();
         let ids: Vec<Uuid> = positions.iter().map(|position| position.id).collect();
         let is_full = gathered.positions.len() > limit;
-        let last =
-            if is_full { positions.last().copied() } else { gathered.known_to.or(positions.last().copied()) };
+        let last = positions.last().copied();
+        let last = if is_full { last } else { gathered.known_to.or(last) };
         Ok(Listing {
             dialogs: self.listed(search, ids).await?,
             has_next_page: is_full || gathered.known_to.is_some(),
@@ -225,6 +249,18 @@ impl Store {
         let rows = self.connections.fetch_all(sql.build().persistent(false)).await?;
         rows.iter().map(listed).collect()
     }
+}
+
+/// What to read of the streams of resources before those of the parties are read instead; `None` where
+/// that is not worth a try.
+fn effort_crosswise(scope: &SearchScope) -> Option<Effort> {
+    let parties = scope.streams().0.len();
+    let resources: BTreeSet<i64> = scope.resource_sets().iter().flatten().flatten().copied().collect();
+    let is_worth_it = scope.by() == StreamsBy::Party
+        && parties > 10 * resources.len()
+        && resources.len() <= Effort::USUAL.few
+        && parties * resources.len() <= MOST_PAIRS;
+    is_worth_it.then_some(Effort { first_looks: parties, look: (100, 8_000), ..Effort::USUAL })
 }
 
 /// The direction of an order that the streams have.

@@ -1,4 +1,5 @@
-//! Pages out of streams: runs of an index in order of the content's last change, one for each party.
+//! Pages out of streams: runs of an index in order of the content's last change, one for each party,
+//! for each resource, or for a service owner.
 //!
 //! A page is made of the newest rows of all streams. Of most streams only the first fitting row is
 //! looked at: the page cannot reach below the newest of these, so many of them as the page has rows
@@ -10,6 +11,8 @@
 //! in rounds, the newest streams first, and within a budget: then it is shorter, and the next one goes
 //! on where the known ends. No row is left out and none comes twice.
 
+use std::cmp::Ordering;
+
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
@@ -19,15 +22,26 @@ use super::{Position, Store, push_content};
 use crate::search::Direction;
 use crate::store::StoreFailure;
 
-/// So many streams are read without looking for a bound first.
-const FEW: usize = 8;
-/// Rows that all first looks together may read.
-const FIRST_LOOKS: usize = 32_000;
-/// Fewest and most rows of one look.
-const LOOK: (usize, usize) = (16, 4_000);
-/// Rows that one round may read, and all rounds together.
-const ROUND: usize = 16_000;
-const BUDGET: usize = 64_000;
+/// How much is read before a page is given up as it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// So many streams are read without looking for a bound first.
+    pub few: usize,
+    /// Rows that all first looks together may read.
+    pub first_looks: usize,
+    /// Fewest and most rows of a first look.
+    pub look: (usize, usize),
+    /// Rows that one round may read. Streams that are not at their end after so many rows get no
+    /// further round.
+    pub round: usize,
+    /// Rounds of one page.
+    pub rounds: usize,
+}
+
+impl Effort {
+    /// What a request may cost.
+    pub const USUAL: Self = Self { few: 8, first_looks: 32_000, look: (16, 4_000), round: 16_000, rounds: 8 };
+}
 
 /// The first fitting row of each stream, or the row where the look for it ended; and the last row that
 /// the page can reach to.
@@ -46,11 +60,11 @@ const HEADS: &str = "heads as materialized (
 
 /// The rows of the streams that may be on the page, and the row where each look ended.
 const FOUND_IN_MANY: &str = "found as materialized (
-    select f.* from (select h.key, h.number from heads h
+    select f.*, s.key, s.number from (select h.key, h.number from heads h
         where h.content_updated_at {at} coalesce((select at from bound), {last})) s
     join sets r on r.number = s.number
     cross join lateral (select *
-        from (select d.*, row_number() over ({order of d}) as place, ({fits}) as fits from dialog d
+        from (select d.*, row_number() over ({order of d}) as place, ({fits}) is true as fits from dialog d
             where {stream} and d.content_updated_at {at} coalesce((select at from bound), {last})
             {order of d} limit {look}) d
         where d.fits or d.place = {look} {order of d} limit {rows}) f
@@ -58,27 +72,38 @@ const FOUND_IN_MANY: &str = "found as materialized (
 
 /// Like [`FOUND_IN_MANY`] where there are so few streams that all are looked into.
 const FOUND_IN_FEW: &str = "found as materialized (
-    select f.* from streams s join sets r on r.number = s.number
+    select f.*, s.key, s.number from streams s join sets r on r.number = s.number
     cross join lateral (select *
-        from (select d.*, row_number() over ({order of d}) as place, ({fits}) as fits from dialog d
+        from (select d.*, row_number() over ({order of d}) as place, ({fits}) is true as fits from dialog d
             where {stream} {order of d} limit {look}) d
         where d.fits or d.place = {look} {order of d} limit {rows}) f
 ), ";
 
-const SINGLES_TOO: &str = " union all select d.*, 0, true from singles s
+/// Single dialogs beside the rows of the streams.
+const SINGLES: &str = " union all select d.*, 0, true, null, null from singles s
     join dialog d on d.id = s.id and d.party_key = s.party_key and d.resource_key = s.resource_key
     where true {bounds} {filters}";
 
-const SINGLE_POSITIONS: &str = "found as (select distinct d.content_updated_at, d.id from singles s
-        join dialog d on d.id = s.id and d.party_key = s.party_key and d.resource_key = s.resource_key
-        where true {bounds} {filters})
-    select * from found d {order of d} limit {rows}";
+/// The streams that may have more for the page: those whose look ended before its last row.
+const OPEN: &str = ") k left join lateral (select p.content_updated_at as at, p.id from page p
+        {order of p} offset {before the last} limit 1) l on true
+    where l.id is null or (l.at, l.id) {later} (k.content_updated_at, k.id)) ";
 
-const PROBE: &str = "select s.place as number, f.content_updated_at, f.id, f.fits, f.place
+const ANSWER: &str =
+    ", o.keys as open_keys, o.numbers as open_numbers, o.times as open_times, o.ids as open_ids
+    from (select array_agg(key) as keys, array_agg(number) as numbers,
+        array_agg(content_updated_at) as times, array_agg(id) as ids from open) o
+    left join page d on true
+    left join lateral (select * from dialog_document doc where doc.dialog_id = d.id limit 1) doc on true
+    {order of d}";
+
+/// The next rows of some streams.
+const PROBE: &str =
+    "select s.place as stream, f.content_updated_at, f.id, f.fits, f.place = s.look as stalled
     from streams s join sets r on r.number = s.number
     cross join lateral (select d.content_updated_at, d.id, d.fits, d.place
-        from (select d.content_updated_at, d.id, row_number() over ({order of d}) as place, ({fits}) as fits
-            from dialog d where {stream} and (d.content_updated_at, d.id) {later} (coalesce(s.at, ";
+        from (select d.content_updated_at, d.id, row_number() over ({order of d}) as place, ({fits}) is true as fits
+            from dialog d where {stream} and (d.content_updated_at, d.id) {later} (s.at, s.id)";
 
 /// A page of a search that is ordered by the content's last change.
 pub(super) struct StreamPage<'a> {
@@ -89,6 +114,18 @@ pub(super) struct StreamPage<'a> {
     pub after: Option<Position>,
     /// Rows wanted: one more than the page shows.
     pub rows: usize,
+    pub effort: Effort,
+}
+
+/// A stream that may have more for a page.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OpenStream {
+    key: i64,
+    set: i32,
+    /// Where the look into it ended.
+    from: Position,
+    /// How many rows to read next.
+    look: usize,
 }
 
 /// Rows of a page, by position.
@@ -100,24 +137,32 @@ pub(super) struct Gathered {
 
 impl StreamPage<'_> {
     fn is_few(&self) -> bool {
-        self.search.scope.streams().0.len() <= FEW
+        self.search.streams().0.len() <= self.effort.few
     }
 
-    fn first_look(&self) -> usize {
-        (FIRST_LOOKS / self.search.scope.streams().0.len().max(1)).clamp(LOOK.0, LOOK.1)
+    /// How many rows are read of each stream: to find its first row, and to find those of the page.
+    fn looks(&self) -> (usize, usize) {
+        let (least, most) = self.effort.look;
+        let first = (self.effort.first_looks / self.search.streams().0.len().max(1)).clamp(least, most);
+        (first, if self.is_few() { first } else { most })
     }
 
     /// Whether `one` comes before `other`.
     fn precedes(&self, one: Position, other: Position) -> bool {
+        self.compare(one, other) == Ordering::Less
+    }
+
+    fn compare(&self, one: Position, other: Position) -> Ordering {
         match self.direction {
-            Direction::Descending => one > other,
-            Direction::Ascending => one < other,
+            Direction::Descending => other.cmp(&one),
+            Direction::Ascending => one.cmp(&other),
         }
     }
 
     /// Puts a statement together. In the template stand
     /// - `{stream}`: that `d` is in the stream `s`, and what an index can tell,
-    /// - `{fits}`: that it passes the filters,
+    /// - `{bounds}` and `{filters}`: what an index can tell, and what else `d` must be like,
+    /// - `{fits}`: that a row of a stream passes the filters,
     /// - `{order of x}`: the order of the rows of `x`,
     /// - `{at}`, `{later}`, `{last}`: signs and the last of all times in this order,
     /// - `{look}`, `{rows}`: how many rows one look reads, and how many are wanted.
@@ -133,7 +178,7 @@ impl StreamPage<'_> {
             }
             "bounds" => self.push_bounds(sql),
             "fits" => {
-                Search::push_in_set(sql);
+                self.search.push_in_set(sql);
                 self.search.push_filters(sql, true);
             }
             "filters" => self.search.push_filters(sql, true),
@@ -166,166 +211,114 @@ impl StreamPage<'_> {
         let mut sql = Sql::new("with ");
         self.search.push_streams(&mut sql);
         let singles = self.search.push_singles(&mut sql);
-        let mut look = self.first_look();
+        let (first, look) = self.looks();
         if self.is_few() {
             self.push(&mut sql, look, FOUND_IN_FEW);
         } else {
-            self.push(&mut sql, look, HEADS);
-            look = LOOK.1;
+            self.push(&mut sql, first, HEADS);
             self.push(&mut sql, look, FOUND_IN_MANY);
         }
         sql.push("page as materialized (select distinct on (d.content_updated_at, d.id) d.* from (select * from found where fits");
         if singles {
-            self.push(&mut sql, look, SINGLES_TOO);
+            self.push(&mut sql, look, SINGLES);
         }
-        self.push(&mut sql, look, ") d {order of d} limit {rows}), known as (select k.content_updated_at, k.id from (select f.content_updated_at, f.id from found f where f.place = {look}");
+        self.push(&mut sql, look, ") d {order of d} limit {rows}), open as materialized (select k.* from (select f.key, f.number, f.content_updated_at, f.id from found f where f.place = {look}");
         if !self.is_few() {
-            sql.push(
-                " union all select h.stalled_at, h.stalled_id from heads h where h.stalled_id is not null",
-            );
+            sql.push(" union all select h.key, h.number, h.stalled_at, h.stalled_id from heads h where h.stalled_id is not null");
         }
-        self.push(&mut sql, look, ") k {order of k} limit 1) ");
+        self.push(&mut sql, look, OPEN);
         push_content(&mut sql, self.search.for_owner);
-        self.push(&mut sql, look, ", known.content_updated_at as known_at, known.id as known_id
-            from (select 1) one left join known on true left join page d on true
-            left join lateral (select * from dialog_document doc where doc.dialog_id = d.id limit 1) doc on true
-            {order of d}");
+        self.push(&mut sql, look, ANSWER);
         sql
     }
 
-    /// How far the answer to [`statement`](Self::statement) is known; `None` when it is the page.
-    pub fn known_to(&self, rows: &[PgRow]) -> Result<Option<Position>, StoreFailure> {
-        let Some(first) = rows.first() else { return Ok(None) };
-        let (Some(at), Some(id)) = (first.try_get("known_at")?, first.try_get("known_id")?) else {
-            return Ok(None);
-        };
-        let known = Position { at, id };
-        let full = match rows.last().filter(|_| rows.len() == self.rows) {
-            Some(last) => !self.precedes(known, Position::of(last)?),
-            None => false,
-        };
-        Ok((!full).then_some(known))
+    /// The streams that the answer to [`statement`](Self::statement) leaves open; none when it is the
+    /// page.
+    pub fn open(&self, rows: &[PgRow]) -> Result<Vec<OpenStream>, StoreFailure> {
+        let Some(first) = rows.first() else { return Ok(Vec::new()) };
+        let keys: Option<Vec<i64>> = first.try_get("open_keys")?;
+        let sets: Option<Vec<i32>> = first.try_get("open_numbers")?;
+        let times: Option<Vec<_>> = first.try_get("open_times")?;
+        let ids: Option<Vec<Uuid>> = first.try_get("open_ids")?;
+        let positions = times.into_iter().flatten().zip(ids.into_iter().flatten());
+        let streams = keys.into_iter().flatten().zip(sets.into_iter().flatten());
+        let look = self.looks().0 * 4;
+        Ok(streams
+            .zip(positions)
+            .map(|((key, set), (at, id))| OpenStream { key, set, from: Position { at, id }, look })
+            .collect())
     }
 
-    /// Gathers the page in rounds.
-    pub async fn gather(&self, store: &Store) -> Result<Gathered, StoreFailure> {
-        let (keys, sets) = self.search.scope.streams();
-        let mut open: Vec<Stream> = keys
-            .iter()
-            .zip(sets)
-            .map(|(key, set)| Stream { key: *key, set: *set, from: self.after })
-            .collect();
-        let mut found: Vec<Position> = self.singles(store).await?;
-        let mut look = self.first_look();
+    /// Goes on in the open streams until the page is known. `found` are the rows so far.
+    pub async fn gather(
+        &self,
+        store: &Store,
+        mut found: Vec<Position>,
+        mut open: Vec<OpenStream>,
+    ) -> Result<Gathered, StoreFailure> {
         let mut read = 0;
-        loop {
-            self.sort(&mut found);
+        for round in 0.. {
+            found.sort_by(|one, other| self.compare(*one, *other));
             found.dedup();
             found.truncate(self.rows);
             let bound = found.get(self.rows - 1).copied();
             // A stream that goes on below the last row of the page has nothing more for it.
-            open.retain(|stream| match (stream.from, bound) {
-                (Some(from), Some(bound)) => self.precedes(from, bound),
-                _ => true,
-            });
+            open.retain(|stream| bound.is_none_or(|bound| self.precedes(stream.from, bound)));
             // The newest first: how far everything is known depends on them.
-            open.sort_by(|one, other| match (one.from, other.from) {
-                (Some(one), Some(other)) if self.precedes(one, other) => std::cmp::Ordering::Less,
-                (None, Some(_)) => std::cmp::Ordering::Less,
-                (one, other) if one == other => std::cmp::Ordering::Equal,
-                _ => std::cmp::Ordering::Greater,
-            });
-            let Some(newest) = open.first() else {
-                return Ok(Gathered { positions: found, known_to: None });
-            };
-            if read >= BUDGET {
+            open.sort_by(|one, other| self.compare(one.from, other.from));
+            let Some(newest) = open.first() else { break };
+            if round == self.effort.rounds || read >= self.effort.round {
                 let known_to = newest.from;
-                found.retain(|row| known_to.is_none_or(|known| !self.precedes(known, *row)));
-                return Ok(Gathered { positions: found, known_to });
+                found.retain(|row| !self.precedes(known_to, *row));
+                return Ok(Gathered { positions: found, known_to: Some(known_to) });
             }
-            let count = if read == 0 { open.len() } else { (ROUND / look).max(1).min(open.len()) };
-            let round: Vec<Stream> = open.drain(..count).collect();
-            for row in
-                store.connections.fetch_all(self.probe(&round, look, bound).build().persistent(false)).await?
-            {
-                let position = Position::of(&row)?;
+            let mut planned = 0;
+            let count = open.iter().take_while(|stream| {
+                planned += stream.look;
+                planned <= self.effort.round
+            });
+            let count = count.count().max(1);
+            let probed: Vec<OpenStream> = open.drain(..count).collect();
+            let sql = self.probe(&probed, bound);
+            for row in store.connections.fetch_all({ sql }.build().persistent(false)).await? {
+                let from = Position::of(&row)?;
                 if row.try_get("fits")? {
-                    found.push(position);
-                    read += 1;
+                    found.push(from);
                 }
-                if row.try_get::<i64, _>("place")? == as_i64(look) {
-                    let number: i64 = row.try_get("number")?;
-                    let stream = usize::try_from(number - 1).ok().and_then(|at| round.get(at));
-                    open.extend(stream.map(|stream| Stream { from: Some(position), ..*stream }));
-                    read += look;
+                let stream = usize::try_from(row.try_get::<i64, _>("stream")? - 1).ok();
+                let stream = stream.and_then(|at| probed.get(at)).copied();
+                if let Some(stream) = stream.filter(|_| row.try_get("stalled").unwrap_or(true)) {
+                    read += stream.look;
+                    open.push(OpenStream { from, look: (stream.look * 4).min(self.effort.round), ..stream });
                 }
             }
-            read += count;
-            look = (look * 4).min(ROUND);
         }
+        Ok(Gathered { positions: found, known_to: None })
     }
 
-    /// Positions of the rows that fit in the next `look` rows of some streams, and of the row where
-    /// each look ended.
-    fn probe(&self, streams: &[Stream], look: usize, bound: Option<Position>) -> Sql {
+    /// Positions of the rows that fit in the next rows of some streams, and of the row where each look
+    /// ended.
+    fn probe(&self, streams: &[OpenStream], bound: Option<Position>) -> Sql {
         let mut sql = Sql::new("with ");
         self.search.push_sets(&mut sql);
         sql.push("streams as materialized (select * from unnest(");
         sql.push_bind(streams.iter().map(|s| s.key).collect::<Vec<_>>()).push("::bigint[], ");
         sql.push_bind(streams.iter().map(|s| s.set).collect::<Vec<_>>()).push("::integer[], ");
-        let first = match self.direction {
-            Direction::Descending => Uuid::max(),
-            Direction::Ascending => Uuid::nil(),
-        };
-        sql.push_bind(streams.iter().map(|s| s.from.map(|from| from.at)).collect::<Vec<_>>());
-        sql.push("::timestamptz[], ");
-        sql.push_bind(streams.iter().map(|s| s.from.map_or(first, |from| from.id)).collect::<Vec<_>>());
-        sql.push("::uuid[]) with ordinality as u (key, number, at, id, place)) ");
-        let beginning = match self.direction {
-            Direction::Descending => "'infinity'",
-            Direction::Ascending => "'-infinity'",
-        };
-        self.push(&mut sql, look, PROBE);
-        sql.push(beginning).push("), s.id)");
+        sql.push_bind(streams.iter().map(|s| s.from.at).collect::<Vec<_>>()).push("::timestamptz[], ");
+        sql.push_bind(streams.iter().map(|s| s.from.id).collect::<Vec<_>>()).push("::uuid[], ");
+        let looks = streams.iter().map(|s| i64::try_from(s.look).unwrap_or(i64::MAX));
+        sql.push_bind(looks.collect::<Vec<_>>());
+        sql.push("::bigint[]) with ordinality as u (key, number, at, id, look, place)) ");
+        self.push(&mut sql, 1, PROBE);
         if let Some(bound) = bound {
-            self.push(&mut sql, look, " and d.content_updated_at {at} ");
+            self.push(&mut sql, 1, " and d.content_updated_at {at} ");
             sql.push_bind(bound.at);
         }
         self.push(
             &mut sql,
-            look,
-            " {order of d} limit {look}) d where d.fits or d.place = {look} {order of d} limit {rows}) f",
+            1,
+            " {order of d} limit s.look) d where d.fits or d.place = s.look {order of d} limit {rows}) f",
         );
         sql
     }
-
-    /// Positions of the single dialogs that fit.
-    async fn singles(&self, store: &Store) -> Result<Vec<Position>, StoreFailure> {
-        let mut sql = Sql::new("with ");
-        if !self.search.push_singles(&mut sql) {
-            return Ok(Vec::new());
-        }
-        self.push(&mut sql, 1, SINGLE_POSITIONS);
-        let rows = store.connections.fetch_all(sql.build().persistent(false)).await?;
-        rows.iter().map(Position::of).collect()
-    }
-
-    fn sort(&self, positions: &mut [Position]) {
-        positions.sort_unstable();
-        if self.direction == Direction::Descending {
-            positions.reverse();
-        }
-    }
-}
-
-/// A stream, and where to go on in it.
-#[derive(Clone, Copy)]
-struct Stream {
-    key: i64,
-    set: i32,
-    from: Option<Position>,
-}
-
-fn as_i64(number: usize) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }

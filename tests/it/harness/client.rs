@@ -324,7 +324,17 @@ impl Answer {
             panic!("not an object: {}", self.text());
         };
         let names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
-        let order = ["type", "title", "status", "detail", "instance", "traceId", "dialogId", "errors"];
+        let order = [
+            "type",
+            "title",
+            "status",
+            "detail",
+            "instance",
+            "traceId",
+            "dialogId",
+            "transmissionId",
+            "errors",
+        ];
         let expected: Vec<&str> = order.into_iter().filter(|name| names.contains(name)).collect();
         assert_eq!(names, expected, "members or their order");
         for name in ["type", "title", "status", "instance", "traceId"] {

@@ -17,7 +17,7 @@ use dialogporten::sandbox::keys::SandboxKeys;
 use dialogporten::sandbox::postgres::{EmbeddedOptions, EmbeddedPostgres, running_connect_options};
 use dialogporten::store::Store;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
-use sqlx::{AssertSqlSafe, Connection, Executor};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
@@ -154,9 +154,36 @@ pub struct Database {
 }
 
 impl Database {
+    /// A new database with the schema and nothing else.
+    pub async fn new() -> Self {
+        cluster().await.new_database().await
+    }
+
+    /// Where it is, as settings say it.
+    pub fn url(&self) -> String {
+        self.options.to_url_lossy().to_string()
+    }
+
+    /// The first column of the rows of a query.
+    pub async fn rows<T>(&self, sql: &'static str) -> Vec<T>
+    where
+        T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres> + Send + Unpin,
+        (T,): for<'r> sqlx::FromRow<'r, PgRow>,
+    {
+        let mut connection = PgConnection::connect_with(&self.options).await.expect("the server answers");
+        let values = sqlx::query_scalar(sql).fetch_all(&mut connection).await.expect(sql);
+        connection.close().await.expect("a connection is closed");
+        values
+    }
+
     /// A pool on it.
     pub fn store(&self) -> Store {
         Store::open(self.options.clone(), 20)
+    }
+
+    /// Runs statements that change how the database works.
+    pub async fn configure(&self, sql: &str) {
+        execute(&self.options, sql).await;
     }
 
     /// Runs one statement with `$1` as `id`.
@@ -177,14 +204,6 @@ impl Database {
         let values = sqlx::query_scalar(sql).bind(id).fetch_all(&mut connection).await.expect(sql);
         connection.close().await.expect("a connection is closed");
         values
-    }
-
-    /// Its URL, as the program is given it.
-    pub fn url(&self) -> String {
-        let socket =
-            self.options.get_socket().expect("the server has a socket").to_string_lossy().into_owned();
-        let query = form_urlencoded::Serializer::new(String::new()).append_pair("host", &socket).finish();
-        format!("postgres://dialogporten@localhost/{}?{query}", self.name)
     }
 
     /// Takes the database away from everybody who uses it.

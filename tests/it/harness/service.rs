@@ -9,6 +9,7 @@ use dialogporten::server::Server;
 use dialogporten::store::Store;
 use dialogporten::timestamp::Timestamp;
 use serde_json::Value;
+use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
@@ -46,6 +47,18 @@ async fn shared_database() -> &'static Database {
     DATABASE.get_or_init(async || cluster().await.new_database().await).await
 }
 
+/// The settings of a sandbox with this catalogue, and these arguments more.
+fn sandbox_settings(catalogue: Option<&Path>, more: &[&str]) -> ServeSettings {
+    let arguments = ["dialogporten", "--sandbox", "--listen", "127.0.0.1:0"];
+    let mut settings = CommandLine::parse_from(arguments.iter().chain(more)).serve;
+    // Whatever the environment says about another service.
+    settings.public_url = None;
+    settings.sandbox.catalogue = catalogue.map(Path::to_owned);
+    // The clocks of the services on one database differ: what one holds another would tell.
+    settings.events.events_dispatch = false;
+    settings
+}
+
 impl Service {
     /// The service that all tests share which need none of their own.
     pub async fn shared() -> &'static Service {
@@ -56,6 +69,12 @@ impl Service {
     /// One more service on the shared database.
     pub async fn another() -> Self {
         Self::start(shared_database().await.clone(), Clock::system()).await
+    }
+
+    /// One more service on the shared database, with these settings.
+    pub async fn with_settings(settings: &[&str]) -> Self {
+        Self::start_with(sandbox_settings(None, settings), shared_database().await.clone(), Clock::system())
+            .await
     }
 
     /// A service on the shared database whose clock stands until it is moved.
@@ -80,8 +99,20 @@ impl Service {
         Self::start(database.clone(), Clock::system()).await
     }
 
+    /// One more service on a database, in a country of its own.
+    pub async fn in_country(database: &Database, catalogue: &Path) -> Self {
+        Self::start_with(sandbox_settings(Some(catalogue), &[]), database.clone(), Clock::system()).await
+    }
+
+    /// A sandbox with a database of its own, a clock that stands until it is moved, and this catalogue.
+    pub async fn with_catalogue(catalogue: &Path, moment: &str) -> Self {
+        let moment = Timestamp::parse(moment).expect("a timestamp");
+        let database = cluster().await.new_database().await;
+        Self::start_with(sandbox_settings(Some(catalogue), &[]), database, Clock::fixed(moment)).await
+    }
+
     async fn start(database: Database, clock: Clock) -> Self {
-        Self::start_with(database, clock, |_| {}).await
+        Self::start_with(sandbox_settings(None, &[]), database, clock).await
     }
 
     /// A service with a database of its own that gives events to sinks, with these settings.
@@ -96,23 +127,15 @@ impl Service {
         clock: Clock,
         adjust: impl FnOnce(&mut ServeSettings),
     ) -> Self {
-        let adjust = |settings: &mut ServeSettings| {
-            settings.events.events_dispatch = true;
-            settings.events.events_retry_after = 20;
-            adjust(settings);
-        };
-        Self::start_with(database.clone(), clock, adjust).await
+        let mut settings = sandbox_settings(None, &[]);
+        settings.events.events_dispatch = true;
+        settings.events.events_retry_after = 20;
+        adjust(&mut settings);
+        Self::start_with(settings, database.clone(), clock).await
     }
 
-    async fn start_with(database: Database, clock: Clock, adjust: impl FnOnce(&mut ServeSettings)) -> Self {
-        let mut settings =
-            CommandLine::parse_from(["dialogporten", "--sandbox", "--listen", "127.0.0.1:0"]).serve;
-        // The clocks of the services on one database differ: what one holds another would tell.
-        settings.events.events_dispatch = false;
-        adjust(&mut settings);
-        // Whatever the environment says about another service.
-        settings.public_url = None;
-        settings.sandbox.catalogue = None;
+    /// A service with these settings, whatever they say about a database.
+    pub async fn start_with(settings: ServeSettings, database: Database, clock: Clock) -> Self {
         let keys = Arc::clone(&cluster().await.keys);
         let its_clock = clock.clone();
         let its_database = database.clone();

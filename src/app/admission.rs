@@ -1,0 +1,89 @@
+//! Whether a reader gets to see a dialog, and through which eyes: one decision for a dialog as a
+//! whole, and for every part of it that can be read by itself.
+
+use super::view::{Eyes, Shades};
+use super::{App, Failure, Languages};
+use crate::access::DialogScope;
+use crate::access::caller::Caller;
+use crate::dialog::model::{Dialog, Transmission};
+use crate::dialog::refusal::Refusal;
+use crate::timestamp::Timestamp;
+
+/// The text that clients know a login by that is too weak.
+const LEVEL_TOO_LOW: &str = "Altinn authentication level too low.";
+
+/// Who reads.
+#[derive(Clone, Copy, Debug)]
+pub enum Reader<'a> {
+    /// The service owner, for itself.
+    ServiceOwner(&'a Caller),
+    /// An end user who wants texts in these languages.
+    EndUser(&'a Caller, &'a Languages),
+}
+
+impl App {
+    /// Among which dialogs the reader's are.
+    pub(super) fn reach(&self, reader: Reader<'_>) -> DialogScope {
+        match reader {
+            Reader::ServiceOwner(caller) => self.access.service_owner_scope(caller),
+            Reader::EndUser(caller, _) => self.access.end_user_scope(caller),
+        }
+    }
+
+    /// How the reader sees a dialog, of which `transmissions` are to be shown.
+    ///
+    /// # Errors
+    /// For end users the first of: no access, deleted, too weak a login, not yet visible, expired. For
+    /// service owners: deleted.
+    pub(super) async fn admit<'a>(
+        &'a self,
+        reader: Reader<'a>,
+        dialog: &Dialog,
+        transmissions: &[Transmission],
+        service_owner_labels: &[String],
+        now: Timestamp,
+    ) -> Result<Eyes<'a>, Failure> {
+        let (caller, languages) = match reader {
+            Reader::ServiceOwner(_) if dialog.deleted_at.is_some() => {
+                return Err(Refusal::Gone(dialog.id).into());
+            }
+            Reader::ServiceOwner(_) => return Ok(Eyes::OWNER),
+            Reader::EndUser(caller, languages) => (caller, languages),
+        };
+        let authorization =
+            self.access.authorize(caller, dialog, transmissions, service_owner_labels).await?;
+        if !authorization.may_open() {
+            let text = format!("You have no access to the dialog {}.", dialog.id);
+            return Err(Refusal::Forbidden(vec![text]).into());
+        }
+        if dialog.deleted_at.is_some() {
+            return Err(Refusal::Gone(dialog.id).into());
+        }
+        if !authorization.is_level_sufficient() {
+            return Err(Refusal::Forbidden(vec![LEVEL_TOO_LOW.into()]).into());
+        }
+        check_visible(dialog, now)?;
+        Ok(Eyes {
+            user: Some(caller.user.as_str()),
+            authorization: Some(authorization),
+            shades: Some(Shades { pseudonyms: &self.pseudonyms, dialog: dialog.id, languages, now }),
+        })
+    }
+}
+
+/// What an end user cannot see at this time.
+pub(super) fn check_visible(dialog: &Dialog, now: Timestamp) -> Result<(), Refusal> {
+    if dialog.deleted_at.is_some() {
+        return Err(Refusal::Gone(dialog.id));
+    }
+    if let Some(visible_from) = dialog.visible_from.filter(|visible| *visible > now) {
+        return Err(Refusal::NotYetVisible { dialog: dialog.id, visible_from });
+    }
+    if let Some(expired) = dialog.expires_at.filter(|expires| *expires <= now) {
+        return Err(Refusal::NotFound {
+            entity: "DialogEntity",
+            text: format!("The dialog ({}) expired at {expired}.", dialog.id),
+        });
+    }
+    Ok(())
+}
