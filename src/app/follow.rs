@@ -230,7 +230,7 @@ impl Follow {
                 Some(if is_there { FollowEnd::AccessLost } else { FollowEnd::Purged })
             }
             Err(Failure::Refused(_)) => Some(FollowEnd::AccessLost),
-            // Who cannot be asked now is asked again; until then nothing is told.
+            // Where it is not known, nothing is told; the client comes again.
             Err(failure) => {
                 tracing::debug!(error = %failure, "access to a followed dialog is not known");
                 Some(FollowEnd::AccessLost)
