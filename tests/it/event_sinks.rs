@@ -94,7 +94,7 @@ fn to_webhook(receiver: &Receiver) -> impl Fn(&mut ServeSettings) {
 }
 
 async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let patience = Instant::now() + Duration::from_secs(60);
+    let patience = Instant::now() + Duration::from_mins(1);
     while !holds().await {
         assert!(Instant::now() < patience, "{what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
