@@ -23,12 +23,13 @@ pub struct Service {
 impl Service {
     /// Starts the service as it runs in production, but for tokens and decisions, which are the
     /// sandbox's; waits until it is ready. Its log goes to a file.
-    pub fn start(database_url: &str, log: &Path) -> Result<Self> {
+    pub fn start(database_url: &str, log: &Path, arguments: &[&str]) -> Result<Self> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let child = Command::new(env!("CARGO_BIN_EXE_dialogporten"))
             .env_clear()
             .args(["serve", "--sandbox", "--log-format", "json", "--listen", &address.to_string()])
             .args(["--database-url", database_url])
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(log)?)

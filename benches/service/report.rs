@@ -5,10 +5,15 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::events::EventFigures;
 use crate::{Operation, Options, Rate};
 
 /// Aim: most memory of the service under load.
 const MEMORY: f64 = 120.0 * 1024.0 * 1024.0;
+/// Aim: least events delivered in a second.
+const EVENTS: f64 = 5_000.0;
+/// Aim: most that the outbox takes of the rate of creates.
+const OUTBOX: f64 = 0.1;
 /// Aim: most bytes of a dialog in the database.
 const BYTES: f64 = 4.5 * 1024.0;
 
@@ -41,6 +46,7 @@ pub struct Report {
     /// Table, rows, bytes.
     pub sizes: Vec<(String, i64, i64)>,
     pub memory: Memory,
+    pub events: Option<EventFigures>,
 }
 
 impl Display for Facts {
@@ -126,7 +132,8 @@ impl Display for Report {
 
         let Memory { idle: Some(idle), peak: Some(peak) } = self.memory else {
             writeln!(f, "\nThis system does not tell the memory of processes.")?;
-            return self.fmt_sizes(f, verdict);
+            self.fmt_sizes(f, verdict)?;
+            return self.fmt_events(f, verdict);
         };
         let mebibytes = |bytes: u64| as_float(bytes) / 1024.0 / 1024.0;
         writeln!(
@@ -137,11 +144,45 @@ impl Display for Report {
             MEMORY / 1024.0 / 1024.0,
             verdict(as_float(peak) <= MEMORY)
         )?;
-        self.fmt_sizes(f, verdict)
+        self.fmt_sizes(f, verdict)?;
+        self.fmt_events(f, verdict)
     }
 }
 
 impl Report {
+    fn fmt_events(&self, f: &mut Formatter<'_>, verdict: impl Fn(bool) -> &'static str) -> fmt::Result {
+        let Some(EventFigures { creates: (with, without), drained: (count, seconds), latencies, load }) =
+            &self.events
+        else {
+            return Ok(());
+        };
+        let cost = 1.0 - with / without;
+        writeln!(
+            f,
+            "\nOutbox: {with:.0} creates/s of pgbench with it, {without:.0} without: {:.1} % (aim: at most {:.0} %){}",
+            cost * 100.0,
+            OUTBOX * 100.0,
+            verdict(cost <= OUTBOX)
+        )?;
+        let rate = as_float(*count) / seconds;
+        writeln!(
+            f,
+            "Events: a backlog of {count} delivered to a webhook here at {rate:.0}/s (aim: {EVENTS:.0}/s){}",
+            verdict(rate >= EVENTS)
+        )?;
+        let percentile = |percent: usize| {
+            let at = (latencies.len() * percent / 100).min(latencies.len().saturating_sub(1));
+            latencies.get(at).map_or(0.0, |time| time.as_secs_f64() * 1_000.0)
+        };
+        writeln!(
+            f,
+            "From commit to delivery at {load:.0} creates/s, {} events: p50 {:.1} ms, p99 {:.1} ms",
+            latencies.len(),
+            percentile(50),
+            percentile(99)
+        )
+    }
+
     fn fmt_sizes(&self, f: &mut Formatter<'_>, verdict: impl Fn(bool) -> &'static str) -> fmt::Result {
         let dialogs = self.sizes.iter().find(|(table, ..)| table == "dialog").map_or(0, |(_, rows, _)| *rows);
         let of = |wanted: &dyn Fn(&str) -> bool| {
