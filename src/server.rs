@@ -31,6 +31,7 @@ use crate::access::Access;
 use crate::access::dialog_token::DialogTokenSigner;
 use crate::access::token::TokenVerifier;
 use crate::altinn::PlatformFailure;
+use crate::api::graphql::GraphSettings;
 use crate::api::http::context;
 use crate::api::http::problem::Problem;
 use crate::api::public::Readiness;
@@ -233,7 +234,8 @@ impl Server {
             accept_any_credentials: address.ip().is_loopback(),
         }));
         let timeout = Duration::from_secs(settings.request_timeout);
-        let router = router(&api, &public_url, clock, timeout, Some(sandbox));
+        let graph = GraphSettings { introspection: settings.graphql_introspection, page: true };
+        let router = router(&api, &public_url, graph, clock, timeout, Some(sandbox));
 
         let (stop, stopped) = watch::channel(false);
         let service = MapRequestLayer::new(
@@ -357,13 +359,14 @@ fn credentials(setting: &str) -> BTreeMap<String, String> {
 fn router(
     api: &ApiState,
     public_url: &str,
+    graph: GraphSettings,
     clock: Clock,
     timeout: Duration,
     sandbox: Option<Router>,
 ) -> Router {
     let is_sandbox = sandbox.is_some();
     let routes = Router::new()
-        .merge(api::router(api, public_url))
+        .merge(api::router(api, public_url, graph))
         .merge(sandbox.unwrap_or_default().with_state(()))
         .route_layer(from_fn(context::remember_route))
         .fallback(context::not_found)

@@ -359,8 +359,5 @@ pub fn at_most(most: usize, values: &[String], name: &'static str, failures: &mu
 }
 
 fn between(query: &Query, after_name: &str, before_name: &str, failures: &mut Failures) -> Between {
-    Between {
-        after: query.timestamp(after_name, failures),
-        before: query.timestamp(before_name, failures),
-    }
+    Between { after: query.timestamp(after_name, failures), before: query.timestamp(before_name, failures) }
 }

@@ -21,13 +21,13 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
 pub use children::{Children, LabelLogEntry};
 use connections::{Connections, PATIENCE};
-pub use dialogs::{DialogDetail, Loaded, References};
+pub use dialogs::{DetailParts, DialogDetail, Loaded, References};
 pub use end_user_context::{EndUserContext, LabelFilter};
 pub use labels::Labelled;
 pub use referred::Referred;
 pub(crate) use repetition::KEY_IN_USE;
 pub use rows::key_of;
-pub use search::{Effort, ListedDialog, Listing};
+pub use search::{Effort, ListParts, ListedDialog, Listing};
 pub use seeding::{Batch, Relabelled, SeededDialog, Seeding};
 pub use seen::{SeenEntry, Viewing};
 

@@ -13,7 +13,7 @@ use crate::api::http::params::Params;
 use crate::api::http::problem::Problem;
 use crate::api::http::respond;
 use crate::api::search;
-use crate::app::DialogListView;
+use crate::app::{DialogListView, ListParts};
 use crate::dialog::limits;
 
 /// Most values of the parameter `party`.
@@ -71,7 +71,7 @@ pub(super) async fn search_dialogs(
     let (parties, resources) = (params.query.list("party"), params.query.list("serviceResource"));
     search::check_is_narrow(&parties, &resources, &mut params.failures);
     params.finish()?;
-    let page = api.app.end_user_search(&caller, &search, &languages).await?;
+    let page = api.app.end_user_search(&caller, &search, &languages, ListParts::ALL).await?;
     let list: PaginatedList<DialogListView> = PaginatedList {
         items: page.items,
         has_next_page: page.has_next_page,

@@ -6,8 +6,8 @@ use super::vocabulary::{
     TransmissionType,
 };
 use crate::app::{
-    ActivityView, ApiActionView, ContentValueView, ContentView, DialogView, EndUserContextView, GuiActionView,
-    SeenView, TransmissionContentView, TransmissionView,
+    ActivityView, ApiActionView, ContentValueView, ContentView, DialogView, EndUserContextView,
+    GuiActionView, SeenView, TransmissionContentView, TransmissionView,
 };
 use crate::dialog::model;
 use crate::timestamp::Timestamp;

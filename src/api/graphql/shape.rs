@@ -90,10 +90,7 @@ impl ScalarType for Id {
 }
 
 /// A moment (RFC 3339); answers have it in UTC, with seven fraction digits.
-#[Scalar(
-    name = "DateTime",
-    specified_by_url = "https://scalars.graphql.org/chillicream/date-time.html"
-)]
+#[Scalar(name = "DateTime", specified_by_url = "https://scalars.graphql.org/chillicream/date-time.html")]
 impl ScalarType for Timestamp {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {

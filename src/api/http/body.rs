@@ -50,9 +50,7 @@ pub enum Unread {
 impl From<Unread> for Problem {
     fn from(unread: Unread) -> Self {
         match unread {
-            Unread::TooLarge => {
-                Self::new(StatusCode::PAYLOAD_TOO_LARGE).header(header::CONNECTION, "close")
-            }
+            Unread::TooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE).header(header::CONNECTION, "close"),
             Unread::TooSlow => Self::new(StatusCode::REQUEST_TIMEOUT).header(header::CONNECTION, "close"),
             Unread::Broken => {
                 let mut failures = Failures::new();

@@ -83,7 +83,9 @@ output_shape! {
     }
 }
 
-fn limits() -> LimitsView {
+/// The limits of searches.
+#[must_use]
+pub fn limits() -> LimitsView {
     let count = |most: usize| i32::try_from(most).unwrap_or(i32::MAX);
     let SearchLimits { parties, resources, orgs, extended_statuses } = limits::END_USER_SEARCH;
     let owner = limits::SERVICE_OWNER_SEARCH;
