@@ -8,6 +8,7 @@ mod conventions;
 mod create;
 mod disclosure;
 mod end_user;
+mod graphql;
 mod harness;
 mod immutability;
 mod instances;

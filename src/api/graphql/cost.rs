@@ -50,7 +50,8 @@ pub(super) fn operation<'a>(
     }
 }
 
-/// Refuses an operation that asks for more than one request may.
+/// Refuses an operation that asks for more than one request may, or about the graph itself where
+/// `introspection` is off.
 ///
 /// # Errors
 /// The limit that is exceeded, and by what.
@@ -58,10 +59,12 @@ pub(super) fn check(
     document: &ExecutableDocument,
     operation: &OperationDefinition,
     variables: &Variables,
+    introspection: bool,
 ) -> Result<(), (Code, String)> {
     let mut count = Count {
         fragments: &document.fragments,
         variables,
+        introspection,
         roots: 0,
         aliases: 0,
         fields: 0,
@@ -93,6 +96,7 @@ pub(super) fn check(
 struct Count<'a> {
     fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
     variables: &'a Variables,
+    introspection: bool,
     roots: usize,
     aliases: usize,
     fields: usize,
@@ -154,6 +158,9 @@ impl<'a> Count<'a> {
         let name = field.name.node.as_str();
         // What the schema says about itself nests deeper, and is small.
         if is_root && name.starts_with("__") {
+            if !self.introspection && name != "__typename" {
+                return Err((Code::BadRequest, "The graph does not tell about itself here.".to_owned()));
+            }
             return Ok(());
         }
         let times = match name {

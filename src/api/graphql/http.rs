@@ -138,7 +138,9 @@ impl Graph {
             Ok(operation) => operation,
             Err(message) => return Code::BadRequest.response(message),
         };
-        if let Err((code, message)) = cost::check(&document, operation, &variables) {
+        if let Err((code, message)) =
+            cost::check(&document, operation, &variables, self.settings.introspection)
+        {
             return code.response(message);
         }
         if is_get && operation.ty != OperationType::Query {
@@ -268,9 +270,9 @@ fn document(answer: Answer, form: Form, trace: &TraceId) -> (StatusCode, Value) 
         });
         body.insert("errors".to_owned(), errors.collect());
     }
-    // Of a request that was begun, data is told even where it is null.
-    let was_begun = answer.errors.iter().any(|error| !error.path.is_empty());
-    if codes.is_empty() || was_begun || !data.is_null() {
+    // Where the request is wrong there is none; where something else is, data is told even as null.
+    let is_wrong = codes.iter().any(|code| code.status() == StatusCode::BAD_REQUEST);
+    if !is_wrong || !data.is_null() {
         body.insert("data".to_owned(), data);
     }
     (status, Value::Object(body))

@@ -76,7 +76,7 @@ pub fn definition() -> String {
 
 /// When access is decided about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-pub enum ApplyPolicy {
+enum ApplyPolicy {
     /// Before a field is resolved.
     BeforeResolver,
     /// After a field was resolved.
@@ -86,7 +86,7 @@ pub enum ApplyPolicy {
 }
 
 /// [`ApplyPolicy`], or the default: before the field is resolved.
-pub struct Apply(Option<ApplyPolicy>);
+struct Apply(Option<ApplyPolicy>);
 
 impl InputType for Apply {
     type RawValueType = ApplyPolicy;
@@ -119,7 +119,7 @@ impl InputType for Apply {
 
 /// Says what the token must be like.
 #[TypeDirective(location = "Object", location = "FieldDefinition", repeatable)]
-pub fn authorize(
+fn authorize(
     policy: Option<String>,
     roles: Option<Vec<String>>,
     #[graphql(default_with = "Apply(None)")] apply: Apply,
@@ -165,7 +165,7 @@ fn list_parts(items: &Lookahead<'_>) -> ListParts {
 }
 
 /// Everything that can be asked.
-pub struct Queries;
+struct Queries;
 
 /// Everything that can be asked.
 #[Object(directive = authorize::apply(Some("enduser".to_owned()), None, Apply(None)))]
@@ -264,7 +264,7 @@ impl Queries {
 }
 
 /// Everything that can be changed.
-pub struct Mutations;
+struct Mutations;
 
 /// Everything that can be changed.
 #[Object(directive = authorize::apply(Some("enduser".to_owned()), None, Apply(None)))]

@@ -9,7 +9,7 @@ use super::shape::Id;
 use super::{Apply, ApplyPolicy, authorize};
 
 /// Everything that can be followed.
-pub struct Subscriptions;
+pub(super) struct Subscriptions;
 
 /// Something happened to a dialog.
 #[derive(Clone, Copy, Debug, SimpleObject)]
