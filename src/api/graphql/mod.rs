@@ -1,6 +1,13 @@
 //! The graph of end users: the same use cases and views as the API of end users, with only what is asked
 //! for.
 
+#![expect(
+    clippy::struct_field_names,
+    clippy::enum_variant_names,
+    clippy::upper_case_acronyms,
+    reason = "the published contract has these names"
+)]
+
 mod catalogue;
 mod cost;
 mod dialog;

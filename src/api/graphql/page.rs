@@ -1,4 +1,4 @@
-//! The page on which browsers write queries: GraphiQL, from inside the binary. Only the sandbox has it.
+//! The page on which browsers write queries: `GraphiQL`, from inside the binary. Only the sandbox has it.
 
 use axum::extract::Path;
 use axum::http::{HeaderName, StatusCode, header};

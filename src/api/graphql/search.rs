@@ -247,7 +247,7 @@ fn invalid(field: &str, text: &str) -> SearchDialogError {
 
 fn invalid_all(failures: &Failures) -> Vec<SearchDialogError> {
     // Counts are told twice, for clients of REST that look for the second key.
-    let failures = failures.iter().filter(|(key, _)| !key.ends_with(".count"));
+    let failures = failures.iter().filter(|(key, _)| !key.contains(".count"));
     failures.flat_map(|(key, texts)| texts.iter().map(|text| invalid(key, text))).collect()
 }
 
