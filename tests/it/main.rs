@@ -1,6 +1,7 @@
 //! The service over HTTP, on a real database.
 
 mod authentication;
+mod authorization;
 mod catalogue;
 mod children;
 mod concurrency;
@@ -12,16 +13,19 @@ mod graphql;
 mod harness;
 mod immutability;
 mod instances;
+mod issuers;
 mod labels;
 mod lifecycle;
 mod limits;
 mod list;
 mod lookup;
 mod patch;
+mod platform;
 mod precedence;
 mod reads;
 mod repetition;
 mod scale;
+mod search;
 mod seed;
 mod statements;
 mod update;

@@ -96,7 +96,7 @@ impl Graph {
         if is_get && self.settings.page && !has_query && wants_page(request.headers()) {
             return page::page();
         }
-        let claims = match claims(api, request.headers()) {
+        let claims = match claims(api, request.headers()).await {
             Ok(claims) => claims,
             Err(problem) => return problem.into_response(),
         };

@@ -307,7 +307,7 @@ async fn guard(State((api, operation)): State<Guarded>, request: Request, next: 
     if let Some(maintenance) = api.maintenance {
         return turned_away(maintenance, request.headers());
     }
-    match admit(&api, operation, request) {
+    match admit(&api, operation, request).await {
         Ok(request) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }
@@ -330,11 +330,11 @@ pub fn turned_away(maintenance: Maintenance, headers: &HeaderMap) -> Response {
     response
 }
 
-fn admit(api: &ApiState, operation: &Operation, mut request: Request) -> Result<Request, Problem> {
+async fn admit(api: &ApiState, operation: &Operation, mut request: Request) -> Result<Request, Problem> {
     if operation.policy == Policy::Anonymous {
         return Ok(request);
     }
-    let claims = claims(api, request.headers())?;
+    let claims = claims(api, request.headers()).await?;
     let mut caller = operation.policy.admit(&claims).map_err(|refusal| forbidden(&refusal))?;
     if caller.scopes.contains(crate::access::scope::SERVICE_PROVIDER)
         && let Some(user) = Query::parse(request.uri().query()).first("endUserId")
@@ -356,11 +356,11 @@ fn admit(api: &ApiState, operation: &Operation, mut request: Request) -> Result<
 ///
 /// # Errors
 /// 401, or 503 where it cannot be checked now.
-pub fn claims(api: &ApiState, headers: &HeaderMap) -> Result<std::sync::Arc<Claims>, Problem> {
+pub async fn claims(api: &ApiState, headers: &HeaderMap) -> Result<std::sync::Arc<Claims>, Problem> {
     let authorization = headers.get(header::AUTHORIZATION).map(|value| value.to_str()).transpose();
     let authorization = authorization
         .map_err(|_| unauthorized(TokenRefusal::Invalid("it has characters other than ASCII")))?;
-    api.tokens.verify(authorization, api.app.clock.now()).map_err(unauthorized)
+    api.tokens.verify_or_renew(authorization, api.app.clock.now()).await.map_err(unauthorized)
 }
 
 fn check_media_type(operation: &Operation, request: &Request) -> Result<(), Problem> {

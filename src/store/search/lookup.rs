@@ -11,9 +11,6 @@ use crate::search::text::{Term, TextQuery};
 use crate::search::{LabelPattern, Page};
 use crate::store::StoreFailure;
 
-/// More entries of an index than this are not taken for few.
-pub(super) const MOST_CANDIDATES: i64 = 20_000;
-
 /// How the dialogs are found.
 pub(super) enum Source<'a> {
     /// Those with one of these words; every other condition is still to be checked.
@@ -24,9 +21,9 @@ pub(super) enum Source<'a> {
     Scope,
 }
 
-/// The statement for a page. Its rows tell in `too_many` whether there were more candidates than may
-/// be taken; then they are not the page.
-pub(super) fn statement(search: &Search<'_>, page: &Page, source: &Source<'_>) -> Sql {
+/// The statement for a page. Its rows tell in `too_many` whether there were more than `most` candidates;
+/// then they are not the page.
+pub(super) fn statement(search: &Search<'_>, page: &Page, source: &Source<'_>, most: i64) -> Sql {
     // The words of a candidate are known where there is nothing but words to be found.
     let with_text = match source {
         Source::Words(_, query) => query.plain_terms().is_none() || !search.scope.restricted().is_empty(),
@@ -55,7 +52,7 @@ pub(super) fn statement(search: &Search<'_>, page: &Page, source: &Source<'_>) -
             "order" => push_order(sql, "d", &page.order),
             part => drop(sql.push(match part {
                 "rows" => i64::from(page.limit) + 1,
-                _ => MOST_CANDIDATES + i64::from(part == "too many"),
+                _ => most.saturating_add(i64::from(part == "too many")),
             })),
         });
     };
