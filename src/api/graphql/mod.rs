@@ -7,6 +7,7 @@
     clippy::upper_case_acronyms,
     reason = "the published contract has these names"
 )]
+#![expect(clippy::unused_async, reason = "resolvers have to be")]
 
 mod catalogue;
 mod cost;

@@ -1,7 +1,5 @@
 //! What everybody may know of the service: its limits, and the services that dialogs are about.
 
-#![expect(clippy::struct_field_names, reason = "the published contract has these names")]
-
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
