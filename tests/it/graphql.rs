@@ -375,7 +375,7 @@ mod requests {
     async fn that_are_wrong_are_told_what_is_wrong() {
         let service = Service::shared().await;
         let person = service.person();
-        let aliases: String = (0..16).map(|n| format!("a{n}: __typename ")).collect();
+        let aliases = (0..16).map(|n| format!("a{n}: __typename")).collect::<Vec<_>>().join(" ");
         let nine = "limits { endUserSearch { maxOrgFilterValues } } ".repeat(11);
         let many = "maxOrgFilterValues ".repeat(2_001);
         let deep =
@@ -681,17 +681,17 @@ mod equality {
     async fn dialogs(service: &Service, process: &str) -> Vec<Uuid> {
         let owner = service.owner();
         let mut ids = Vec::new();
+        let mut due = 0;
         for (index, status) in
             ["InProgress", "Draft", "Awaiting", "RequiresAttention", "Completed", "NotApplicable"]
                 .iter()
                 .enumerate()
         {
+            due += 60;
             let full = one_of_each().with("/process", process).with("/status", *status);
             let full =
                 full.with("/progress", index * 10).with("/externalReference", format!("r{}", index % 2));
-            ids.push(
-                owner.created(&full.with("/dueAt", service.in_seconds(86_400 + 60 * index as i64))).await,
-            );
+            ids.push(owner.created(&full.with("/dueAt", service.in_seconds(86_400 + due))).await);
             let bare = dialog().with("/process", process).with("/extendedStatus", format!("s{}", index % 3));
             let bare = bare.with("/serviceResource", if index % 2 == 0 { RESOURCE_2 } else { DEMO_NOTICE });
             let bare = bare.with("/isApiOnly", index % 3 == 0).with("/content/summary", texts("Om havna"));
