@@ -70,6 +70,16 @@ pub struct ServeSettings {
     /// Seconds that a request may take before it is answered with 503.
     #[arg(long, env = "DIALOGPORTEN_REQUEST_TIMEOUT", value_name = "SECONDS", default_value_t = 30)]
     pub request_timeout: u64,
+    /// Whether the graph at `/graphql` tells callers with a token what it consists of.
+    #[arg(
+        long,
+        env = "DIALOGPORTEN_GRAPHQL_INTROSPECTION",
+        value_name = "BOOLEAN",
+        default_value_t = true,
+        action = clap::ArgAction::Set,
+        value_parser = BoolishValueParser::new()
+    )]
+    pub graphql_introspection: bool,
     /// The database.
     #[command(flatten, next_help_heading = "Database")]
     pub database: DatabaseSettings,

@@ -35,6 +35,7 @@ use crate::access::Access;
 use crate::access::dialog_token::DialogTokenSigner;
 use crate::access::token::TokenVerifier;
 use crate::altinn::{Platform, PlatformFailure};
+use crate::api::graphql::GraphSettings;
 use crate::api::http::context;
 use crate::api::http::problem::Problem;
 use crate::api::public::Readiness;
@@ -294,7 +295,9 @@ impl Server {
             Some(_) => Some(backing.routes.merge(sandbox::explain(&api))),
             None => None,
         };
-        let router = router(&api, &public_url, clock.clone(), timeout, own_routes);
+        let graph =
+            GraphSettings { introspection: settings.graphql_introspection, page: own_routes.is_some() };
+        let router = router(&api, &public_url, graph, clock.clone(), timeout, own_routes);
 
         let (stop, stopped) = watch::channel(false);
         let service = MapRequestLayer::new(
@@ -429,13 +432,14 @@ fn moment(setting: Option<&String>, name: &str) -> Result<Option<Timestamp>, Sta
 fn router(
     api: &ApiState,
     public_url: &str,
+    graph: GraphSettings,
     clock: Clock,
     timeout: Duration,
     sandbox: Option<Router>,
 ) -> Router {
     let is_sandbox = sandbox.is_some();
     let routes = Router::new()
-        .merge(api::router(api, public_url))
+        .merge(api::router(api, public_url, graph))
         .merge(sandbox.unwrap_or_default().with_state(()))
         .route_layer(from_fn(context::remember_route))
         .fallback(context::not_found)

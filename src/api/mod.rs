@@ -1,6 +1,7 @@
 //! The wire.
 
 pub mod end_user;
+pub mod graphql;
 pub mod http;
 pub mod openapi;
 pub mod public;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use axum::Router;
 
+use self::graphql::GraphSettings;
 use self::http::operation::Endpoints;
 use crate::access::token::TokenVerifier;
 use crate::app::App;
@@ -45,8 +47,8 @@ pub fn endpoints() -> Endpoints {
 }
 
 /// All routes of an API that is reached under `public_url`.
-pub fn router(state: &ApiState, public_url: &str) -> Router<ApiState> {
+pub fn router(state: &ApiState, public_url: &str, graph: GraphSettings) -> Router<ApiState> {
     let endpoints = endpoints();
     let documents = openapi::router(&endpoints.operations(), public_url);
-    endpoints.into_router(state).merge(documents).merge(public::health())
+    endpoints.into_router(state).merge(documents).merge(graphql::router(graph)).merge(public::health())
 }

@@ -11,7 +11,7 @@ use crate::dialog::party::PartyUrn;
 use crate::dialog::validate::{is_language, normalize_language};
 use crate::dialog::vocabulary::{DeletedFilter, DialogStatus, SystemLabel};
 use crate::json::{Failures, Path, UriReference};
-use crate::search::{Between, Filters, LabelPattern, Seal, TextQuery};
+use crate::search::{Between, Filters, LabelPattern, Page, Seal, TextQuery};
 use crate::timestamp::Timestamp;
 
 /// Short codes of service owners.
@@ -101,103 +101,196 @@ const NO_RESOURCE: &str = "";
 /// Most values of list parameters other than parties.
 const MAX_VALUES: usize = limits::END_USER_SEARCH.resources;
 
+/// What is searched for, before any rule was applied to it. An empty list, like a value that is not
+/// there, allows everything.
+#[derive(Clone, Debug, Default)]
+pub struct SearchInput {
+    /// Parties, as URNs.
+    pub parties: Vec<String>,
+    /// Services, as URNs.
+    pub resources: Vec<String>,
+    /// Short codes of service owners.
+    pub org: Vec<String>,
+    /// How far dialogs have come.
+    pub status: Vec<DialogStatus>,
+    /// Statuses of the services' own.
+    pub extended_status: Vec<String>,
+    /// Reference of the service's own.
+    pub external_reference: Option<String>,
+    /// The process.
+    pub process: Option<String>,
+    /// Labels that dialogs must all have.
+    pub system_labels: Vec<SystemLabel>,
+    /// Labels of the service owner that dialogs must all have.
+    pub service_owner_labels: Vec<String>,
+    /// What is to be done with deleted dialogs.
+    pub deleted: Option<DeletedFilter>,
+    /// Whether dialogs for systems alone are left out.
+    pub exclude_api_only: Option<bool>,
+    /// Whether the content has been seen.
+    pub is_content_seen: Option<bool>,
+    /// Bounds of `createdAt`.
+    pub created: Between,
+    /// Bounds of `updatedAt`.
+    pub updated: Between,
+    /// Bounds of `contentUpdatedAt`.
+    pub content_updated: Between,
+    /// Bounds of `dueAt`.
+    pub due: Between,
+    /// Bounds of `visibleFrom`.
+    pub visible: Between,
+    /// Words to be found.
+    pub search: Option<String>,
+    /// Their language.
+    pub search_language_code: Option<String>,
+}
+
 /// Reads the parameters of a search. What an API does not offer is not looked at: `is_owner` tells
 /// which one it is.
 pub fn read(params: &mut Params, seal: &Seal, max_parties: usize, is_owner: bool) -> DialogSearch {
     let Params { query, failures, .. } = params;
-    let parties = read_parties(query, max_parties, failures);
-    let resources = query.list("serviceResource");
-    at_most(MAX_VALUES, &resources, "serviceResource", failures);
-    // What is no URN of a resource is kept: it matches nothing.
-    let resources = resources
-        .into_iter()
-        .map(|urn| urn.to_lowercase())
-        .map(|urn| urn.strip_prefix(RESOURCE_URN_PREFIX).unwrap_or(NO_RESOURCE).to_owned())
-        .collect();
-    let filters = read_filters(query, is_owner, failures);
+    let input = SearchInput::read(query, is_owner, failures);
     let page = paging::read(query, seal, failures);
-    DialogSearch { parties, resources, filters, page }
+    input.check(max_parties, page, failures)
+}
+
+/// Refuses a search of an end user that names neither a party nor a service.
+pub fn check_is_narrow(parties: &[String], resources: &[String], failures: &mut Failures) {
+    if parties.is_empty() && resources.is_empty() {
+        for name in ["party", "serviceResource"] {
+            failures.add(&Path::Root(name), "At least one party or serviceResource is required.");
+        }
+    }
 }
 
 /// Reads the parameter `party`.
 pub fn read_parties(query: &Query, max: usize, failures: &mut Failures) -> Vec<PartyUrn> {
-    let parties = query.list("party");
-    at_most(max, &parties, "party", failures);
+    check_parties("party", &query.list("party"), max, failures)
+}
+
+/// The parties that a list `name` has.
+pub fn check_parties(
+    name: &'static str,
+    parties: &[String],
+    max: usize,
+    failures: &mut Failures,
+) -> Vec<PartyUrn> {
+    at_most(max, parties, name, failures);
     let mut wanted = Vec::with_capacity(parties.len().min(max));
     // What is too long a list is not looked at item by item.
     for (index, party) in parties.iter().enumerate().filter(|_| parties.len() <= max) {
         match PartyUrn::parse_dialog_party(party) {
             Some(party) => wanted.push(party),
             None => {
-                failures
-                    .add(&Path::Root("party").item(index), "must be the URN of a person or organisation.");
+                failures.add(&Path::Root(name).item(index), "must be the URN of a person or organisation.");
             }
         }
     }
     wanted
 }
 
-fn read_filters(query: &Query, is_owner: bool, failures: &mut Failures) -> Filters {
-    let org = if is_owner { Vec::new() } else { query.list("org") };
-    at_most(MAX_VALUES, &org, "org", failures);
-    let extended_status = query.list("extendedStatus");
-    at_most(MAX_VALUES, &extended_status, "extendedStatus", failures);
-    let process = query.text("process", failures);
-    if let Some(uri) = &process {
-        if !UriReference::is_well_formed(uri) {
-            failures.add(&Path::Root("process"), "must be a well-formed URI (RFC 3986).");
+impl SearchInput {
+    fn read(query: &Query, is_owner: bool, failures: &mut Failures) -> Self {
+        let names = |all: Vec<&str>| format!("must be one of {}.", all.join(", "));
+        let mut input = Self {
+            parties: query.list("party"),
+            resources: query.list("serviceResource"),
+            org: if is_owner { Vec::new() } else { query.list("org") },
+            extended_status: query.list("extendedStatus"),
+            process: query.text("process", failures),
+            system_labels: query.list_of(
+                "systemLabel",
+                &names(SystemLabel::ALL.iter().map(|label| label.name()).collect()),
+                SystemLabel::from_name,
+                failures,
+            ),
+            status: query.list_of(
+                "status",
+                &names(DialogStatus::ALL.iter().map(|status| status.name()).collect()),
+                DialogStatus::from_name,
+                failures,
+            ),
+            external_reference: query.text("externalReference", failures),
+            exclude_api_only: query.boolean("excludeApiOnly", failures),
+            is_content_seen: query.boolean("isContentSeen", failures),
+            created: between(query, "createdAfter", "createdBefore", failures),
+            updated: between(query, "updatedAfter", "updatedBefore", failures),
+            content_updated: between(query, "contentUpdatedAfter", "contentUpdatedBefore", failures),
+            due: between(query, "dueAfter", "dueBefore", failures),
+            search_language_code: query.text("searchLanguageCode", failures),
+            search: query.text("search", failures),
+            ..Self::default()
+        };
+        if is_owner {
+            let what = names(DeletedFilter::ALL.iter().map(|deleted| deleted.name()).collect());
+            input.deleted = query.value("deleted", &what, DeletedFilter::from_name, failures);
+            input.visible = between(query, "visibleAfter", "visibleBefore", failures);
+            input.service_owner_labels = query.list("serviceOwnerLabels");
         }
-        if uri.encode_utf16().count() > limits::URI {
-            failures.add(&Path::Root("process"), format!("must be at most {} characters.", limits::URI));
+        input
+    }
+
+    /// Applies the rules.
+    pub fn check(self, max_parties: usize, page: Page, failures: &mut Failures) -> DialogSearch {
+        let parties = check_parties("party", &self.parties, max_parties, failures);
+        at_most(MAX_VALUES, &self.resources, "serviceResource", failures);
+        at_most(MAX_VALUES, &self.org, "org", failures);
+        at_most(MAX_VALUES, &self.extended_status, "extendedStatus", failures);
+        // What is no URN of a resource is kept: it matches nothing.
+        let resources = self
+            .resources
+            .iter()
+            .map(|urn| urn.to_lowercase())
+            .map(|urn| urn.strip_prefix(RESOURCE_URN_PREFIX).unwrap_or(NO_RESOURCE).to_owned())
+            .collect();
+        if let Some(uri) = &self.process {
+            if !UriReference::is_well_formed(uri) {
+                failures.add(&Path::Root("process"), "must be a well-formed URI (RFC 3986).");
+            }
+            if uri.encode_utf16().count() > limits::URI {
+                failures.add(&Path::Root("process"), format!("must be at most {} characters.", limits::URI));
+            }
         }
+        for (after_name, before_name, bounds) in [
+            ("createdAfter", "createdBefore", self.created),
+            ("updatedAfter", "updatedBefore", self.updated),
+            ("contentUpdatedAfter", "contentUpdatedBefore", self.content_updated),
+            ("dueAfter", "dueBefore", self.due),
+            ("visibleAfter", "visibleBefore", self.visible),
+        ] {
+            if let (Some(after), Some(before)) = (bounds.after, bounds.before)
+                && after > before
+            {
+                failures.add(&Path::Root(after_name), format!("must not be later than {before_name}."));
+            }
+        }
+        let labels = self.system_labels.into_iter().map(SystemLabels::of);
+        let filters = Filters {
+            org: self.org,
+            status: self.status,
+            extended_status: self.extended_status,
+            external_reference: self.external_reference,
+            process: self.process,
+            system_labels: labels.reduce(|all, one| SystemLabels(all.0 | one.0)),
+            service_owner_labels: read_labels(&self.service_owner_labels, failures),
+            exclude_api_only: self.exclude_api_only.unwrap_or(false),
+            is_content_seen: self.is_content_seen,
+            deleted: self.deleted.unwrap_or(DeletedFilter::Exclude),
+            only_visible: false,
+            created: self.created,
+            updated: self.updated,
+            content_updated: self.content_updated,
+            due: self.due,
+            visible: self.visible,
+            text: read_text(self.search.as_deref(), self.search_language_code.as_deref(), failures),
+        };
+        DialogSearch { parties, resources, filters, page }
     }
-    let names = |all: Vec<&str>| format!("must be one of {}.", all.join(", "));
-    let labels = query.list_of(
-        "systemLabel",
-        &names(SystemLabel::ALL.iter().map(|label| label.name()).collect()),
-        SystemLabel::from_name,
-        failures,
-    );
-    let status = query.list_of(
-        "status",
-        &names(DialogStatus::ALL.iter().map(|status| status.name()).collect()),
-        DialogStatus::from_name,
-        failures,
-    );
-    let mut filters = Filters {
-        org,
-        status,
-        extended_status,
-        external_reference: query.text("externalReference", failures),
-        process,
-        system_labels: (!labels.is_empty()).then(|| {
-            labels
-                .into_iter()
-                .map(SystemLabels::of)
-                .fold(SystemLabels(0), |all, one| SystemLabels(all.0 | one.0))
-        }),
-        exclude_api_only: query.boolean("excludeApiOnly", failures).unwrap_or(false),
-        is_content_seen: query.boolean("isContentSeen", failures),
-        created: between(query, "createdAfter", "createdBefore", failures),
-        updated: between(query, "updatedAfter", "updatedBefore", failures),
-        content_updated: between(query, "contentUpdatedAfter", "contentUpdatedBefore", failures),
-        due: between(query, "dueAfter", "dueBefore", failures),
-        text: read_text(query, failures),
-        ..Filters::default()
-    };
-    if is_owner {
-        let what = names(DeletedFilter::ALL.iter().map(|deleted| deleted.name()).collect());
-        let deleted = query.value("deleted", &what, DeletedFilter::from_name, failures);
-        filters.deleted = deleted.unwrap_or(DeletedFilter::Exclude);
-        filters.visible = between(query, "visibleAfter", "visibleBefore", failures);
-        filters.service_owner_labels = read_labels(query, failures);
-    }
-    filters
 }
 
-fn read_labels(query: &Query, failures: &mut Failures) -> Vec<LabelPattern> {
+fn read_labels(labels: &[String], failures: &mut Failures) -> Vec<LabelPattern> {
     let mut patterns = Vec::new();
-    for (index, label) in query.list("serviceOwnerLabels").iter().enumerate() {
+    for (index, label) in labels.iter().enumerate() {
         let label = label.trim().to_lowercase();
         if label.is_empty() {
             continue;
@@ -224,9 +317,9 @@ fn read_labels(query: &Query, failures: &mut Failures) -> Vec<LabelPattern> {
     patterns
 }
 
-fn read_text(query: &Query, failures: &mut Failures) -> Option<TextQuery> {
-    let language = query.text("searchLanguageCode", failures).and_then(|code| {
-        let code = normalize_language(&code);
+fn read_text(text: Option<&str>, language: Option<&str>, failures: &mut Failures) -> Option<TextQuery> {
+    let language = language.and_then(|code| {
+        let code = normalize_language(code);
         let wrong = if code == "no" {
             Some("must be nb or nn for Norwegian.")
         } else {
@@ -237,8 +330,7 @@ fn read_text(query: &Query, failures: &mut Failures) -> Option<TextQuery> {
         }
         wrong.is_none().then_some(code)
     });
-    let text = query.text("search", failures)?;
-    match TextQuery::parse(&text, language.as_deref()) {
+    match TextQuery::parse(text?, language.as_deref()) {
         Ok(query) => Some(query),
         Err(texts) => {
             for text in texts {
@@ -266,13 +358,6 @@ pub fn at_most(most: usize, values: &[String], name: &'static str, failures: &mu
     }
 }
 
-fn between(query: &Query, after_name: &'static str, before_name: &str, failures: &mut Failures) -> Between {
-    let after = query.timestamp(after_name, failures);
-    let before = query.timestamp(before_name, failures);
-    if let (Some(after), Some(before)) = (after, before)
-        && after > before
-    {
-        failures.add(&Path::Root(after_name), format!("must not be later than {before_name}."));
-    }
-    Between { after, before }
+fn between(query: &Query, after_name: &str, before_name: &str, failures: &mut Failures) -> Between {
+    Between { after: query.timestamp(after_name, failures), before: query.timestamp(before_name, failures) }
 }

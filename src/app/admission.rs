@@ -9,9 +9,6 @@ use crate::dialog::model::{Dialog, Transmission};
 use crate::dialog::refusal::Refusal;
 use crate::timestamp::Timestamp;
 
-/// The text that clients know a login by that is too weak.
-const LEVEL_TOO_LOW: &str = "Altinn authentication level too low.";
-
 /// Who reads.
 #[derive(Clone, Copy, Debug)]
 pub enum Reader<'a> {
@@ -60,7 +57,7 @@ impl App {
             return Err(Refusal::Gone(dialog.id).into());
         }
         if !authorization.is_level_sufficient() {
-            return Err(Refusal::Forbidden(vec![LEVEL_TOO_LOW.into()]).into());
+            return Err(Refusal::LevelTooLow.into());
         }
         check_visible(dialog, now)?;
         Ok(Eyes {
@@ -79,11 +76,8 @@ pub(super) fn check_visible(dialog: &Dialog, now: Timestamp) -> Result<(), Refus
     if let Some(visible_from) = dialog.visible_from.filter(|visible| *visible > now) {
         return Err(Refusal::NotYetVisible { dialog: dialog.id, visible_from });
     }
-    if let Some(expired) = dialog.expires_at.filter(|expires| *expires <= now) {
-        return Err(Refusal::NotFound {
-            entity: "DialogEntity",
-            text: format!("The dialog ({}) expired at {expired}.", dialog.id),
-        });
+    if let Some(expired_at) = dialog.expires_at.filter(|expires| *expires <= now) {
+        return Err(Refusal::Expired { dialog: dialog.id, expired_at });
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::DetailParts;
 use super::{App, Failure};
 use crate::access::Explanation;
 use crate::access::caller::Caller;
@@ -14,7 +15,8 @@ impl App {
     /// Not found.
     pub async fn explain(&self, caller: &Caller, id: Uuid) -> Result<(Explanation, Vec<String>), Failure> {
         let scope = self.access.end_user_scope(caller);
-        let detail = self.store.detail(&scope, id).await?.ok_or(Refusal::dialog_not_found(id))?;
+        let detail =
+            self.store.detail(&scope, id, DetailParts::ALL).await?.ok_or(Refusal::dialog_not_found(id))?;
         let dialog = &detail.dialog;
         let explanation =
             self.access.explain(caller, dialog, &detail.transmissions, &detail.service_owner_labels).await?;

@@ -14,7 +14,7 @@ use crate::access::caller::Caller;
 use crate::dialog::refusal::Refusal;
 use crate::events::cloud_event::CloudEvent;
 use crate::events::{Next, Stream, Wanted};
-use crate::store::{DialogDetail, LogEntry, Position, key_of};
+use crate::store::{DetailParts, DialogDetail, LogEntry, Position, key_of};
 use crate::timestamp::Timestamp;
 
 /// How long a stream may be silent; what the user may see is looked at again as often.
@@ -155,7 +155,9 @@ impl App {
     /// The dialog's party, if the user may open the dialog now.
     async fn may_follow(&self, caller: &Caller, id: Uuid) -> Result<String, Failure> {
         let scope = self.access.end_user_scope(caller);
-        let detail = self.store.detail(&scope, id).await?.ok_or(Refusal::dialog_not_found(id))?;
+        let nothing_more = DetailParts { transmissions: false, activities: false };
+        let detail = self.store.detail(&scope, id, nothing_more).await?;
+        let detail = detail.ok_or(Refusal::dialog_not_found(id))?;
         let DialogDetail { dialog, service_owner_labels, .. } = &detail;
         let languages = Languages::default();
         let reader = Reader::EndUser(caller, &languages);

@@ -16,7 +16,7 @@ use crate::dialog::events::{Event, EventBatch};
 use crate::dialog::model::{Actor, Dialog};
 use crate::dialog::refusal::Refusal;
 use crate::dialog::vocabulary::{ActorType, SystemLabel};
-use crate::store::{DialogDetail, SeenEntry, Viewing};
+use crate::store::{DetailParts, DialogDetail, SeenEntry, Viewing};
 use crate::timestamp::Timestamp;
 
 /// How long the name of a reader is waited for. It is only recorded; nobody reads it here.
@@ -30,7 +30,8 @@ impl App {
     /// Not found, or, for a person, gone.
     pub async fn service_owner_dialog(&self, caller: &Caller, id: Uuid) -> Result<DialogView, Failure> {
         let scope = self.access.service_owner_scope(caller);
-        let mut detail = self.store.detail(&scope, id).await?.ok_or(Refusal::dialog_not_found(id))?;
+        let mut detail =
+            self.store.detail(&scope, id, DetailParts::ALL).await?.ok_or(Refusal::dialog_not_found(id))?;
         if !caller.impersonated {
             return Ok(Eyes::OWNER.dialog(detail, None));
         }
@@ -48,7 +49,9 @@ impl App {
         Ok(eyes.dialog(detail, None))
     }
 
-    /// A dialog as an end user sees it. That it was opened is recorded, unless the user only peeks.
+    /// A dialog as an end user sees it, with the parts that are wanted. That it was opened is recorded,
+    /// unless the user only peeks. Its token tells what the user may do with transmissions only where
+    /// these are wanted.
     ///
     /// # Errors
     /// Not found, forbidden, or gone.
@@ -58,9 +61,10 @@ impl App {
         id: Uuid,
         languages: &Languages,
         peek: bool,
+        parts: DetailParts,
     ) -> Result<DialogView, Failure> {
         let reader = Reader::EndUser(caller, languages);
-        let detail = self.store.detail(&self.reach(reader), id).await?;
+        let detail = self.store.detail(&self.reach(reader), id, parts).await?;
         let mut detail = detail.ok_or(Refusal::dialog_not_found(id))?;
         let DialogDetail { dialog, transmissions, service_owner_labels, .. } = &detail;
         let now = self.clock.now();

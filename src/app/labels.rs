@@ -134,7 +134,9 @@ impl App {
         };
         let mut ids = self.clock.ids(now);
         for _ in 0..ATTEMPTS {
-            let found = self.reachable(caller, &[dialog]).await?;
+            let mut found = self.reached(caller, &[dialog]).await?;
+            // Users are told that a dialog of theirs was deleted; it is forbidden to others.
+            found.retain(|(dialog, _)| dialog.deleted_at.is_none() || !is_service_owner(caller));
             if found.is_empty() {
                 return Err(Refusal::dialog_not_found(dialog).into());
             }
@@ -143,6 +145,9 @@ impl App {
                 let text = format!("The user has no access to the dialog {dialog}.");
                 return Err(Refusal::Forbidden(vec![text]).into());
             };
+            if stored.deleted_at.is_some() {
+                return Err(Refusal::Gone(dialog).into());
+            }
             if only.is_some_and(|revisions| !revisions.contains(&stored.end_user_context_revision)) {
                 return Err(Refusal::RevisionMismatch.into());
             }
@@ -235,14 +240,19 @@ impl App {
 
     /// The dialogs that the caller reaches and that are not deleted.
     async fn reachable(&self, caller: &Caller, ids: &[Uuid]) -> Result<Vec<Labelled>, Failure> {
+        let mut found = self.reached(caller, ids).await?;
+        found.retain(|(dialog, _)| dialog.deleted_at.is_none());
+        Ok(found)
+    }
+
+    /// The dialogs that the caller reaches.
+    async fn reached(&self, caller: &Caller, ids: &[Uuid]) -> Result<Vec<Labelled>, Failure> {
         let scope = if is_service_owner(caller) {
             self.access.service_owner_scope(caller)
         } else {
             self.access.end_user_scope(caller)
         };
-        let mut found = self.store.dialogs(&scope, ids).await?;
-        found.retain(|(dialog, _)| dialog.deleted_at.is_none());
-        Ok(found)
+        Ok(self.store.dialogs(&scope, ids).await?)
     }
 
     /// Those of the dialogs that the user, in whose name it is done, can list. Administrators need no

@@ -35,6 +35,8 @@ use crate::events::cloud_event::CloudEvents;
 use crate::search::Seal;
 use crate::store::{Store, StoreFailure};
 
+pub use crate::store::{DetailParts, ListParts};
+
 pub use admission::Reader;
 pub use changes::{ChangeKind, ChangesRequest, DialogChange, DialogChanges};
 pub use create_dialog::Created;
@@ -44,15 +46,25 @@ pub(crate) use get_dialog::seen_id;
 pub use issuers::IssuerKeeper;
 pub use labels::LabelCommand;
 pub use languages::Languages;
-pub use lookup::IdentifierLookupView;
-pub use parties::PartiesView;
+pub use lookup::{
+    IdentifierLookupAuthorizationEvidenceItemView, IdentifierLookupAuthorizationEvidenceView,
+    IdentifierLookupGrantType, IdentifierLookupServiceOwnerView, IdentifierLookupServiceResourceView,
+    IdentifierLookupView,
+};
+pub use parties::{AuthorizedPartyView, PartiesView};
 pub use pseudonyms::Pseudonyms;
 pub use search_dialogs::{DialogPage, DialogSearch};
-pub use service_resources::{AuthorizedServiceResourcesView, ServiceResourceCatalogueView};
+pub use service_resources::{
+    AuthorizedServiceResourcesView, LinksView, ServiceResourceAccessPackageView,
+    ServiceResourceCatalogueView, ServiceResourceMetadataView, ServiceResourceOwnerView,
+    ServiceResourceRoleView, ServiceResourceView,
+};
 pub use turns::Turns;
 pub use update_dialog::{Changed, Command, NewState, Request};
 pub use view::{
-    ActivityView, DialogListView, DialogView, LabelLogView, SeenView, ServiceOwnerLabelView, TransmissionView,
+    ActivityView, ApiActionView, ContentSummaryView, ContentValueView, ContentView, DialogListView,
+    DialogView, EndUserContextView, GuiActionView, LabelLogView, SeenView, ServiceOwnerLabelView,
+    TransmissionContentView, TransmissionView,
 };
 
 /// The use cases, and what they need.

@@ -9,7 +9,7 @@ use crate::access::caller::Caller;
 use crate::dialog::party::PartyUrn;
 use crate::dialog::refusal::Refusal;
 use crate::search::{Cursor, Filters, Page};
-use crate::store::{Listing, StoreFailure};
+use crate::store::{ListParts, Listing, StoreFailure};
 use crate::timestamp::Timestamp;
 
 /// What is searched for.
@@ -37,7 +37,7 @@ pub struct DialogPage {
 }
 
 impl App {
-    /// The dialogs that an end user may see in lists.
+    /// The dialogs that an end user may see in lists, with the parts that are wanted.
     ///
     /// # Errors
     /// When the platform or the database fails.
@@ -46,12 +46,13 @@ impl App {
         caller: &Caller,
         search: &DialogSearch,
         languages: &Languages,
+        parts: ListParts,
     ) -> Result<DialogPage, Failure> {
         let now = self.clock.now();
         let filters = Filters { only_visible: true, ..search.filters.clone() };
         let scope = self.access.search_scope(caller, &search.parties, &search.resources).await?;
         let search = DialogSearch { filters, ..search.clone() };
-        let listing = self.list(Some(scope), &search, false, now).await?;
+        let listing = self.list(Some(scope), &search, parts, false, now).await?;
         let mut levels: HashMap<String, u32> = HashMap::new();
         Ok(self.page(listing, &search, |listed| {
             let resource = &listed.dialog.service_resource;
@@ -85,7 +86,7 @@ impl App {
         };
         let filters = Filters { only_visible: caller.impersonated, ..filters.clone() };
         let search = DialogSearch { filters, ..search.clone() };
-        let listing = self.list(scope, &search, true, self.clock.now()).await?;
+        let listing = self.list(scope, &search, ListParts::ALL, true, self.clock.now()).await?;
         let user = caller.impersonated.then_some(caller.user.as_str());
         let eyes = Eyes { user, authorization: None, shades: None };
         Ok(self.page(listing, &search, |listed| eyes.listed(listed, true)))
@@ -95,6 +96,7 @@ impl App {
         &self,
         scope: Option<SearchScope>,
         search: &DialogSearch,
+        parts: ListParts,
         for_owner: bool,
         now: Timestamp,
     ) -> Result<Listing, Failure> {
@@ -102,7 +104,8 @@ impl App {
             return Ok(Listing { dialogs: Vec::new(), has_next_page: false, next: None });
         };
         let DialogSearch { filters, page, .. } = search;
-        self.store.search(&scope, filters, page, for_owner, now).await.map_err(|failure| match failure {
+        self.store.search(&scope, filters, page, parts, for_owner, now).await.map_err(|failure| match failure
+        {
             StoreFailure::TimedOut => {
                 let text = "The search takes too long; ask for fewer parties or services, or a shorter time.";
                 Failure::from(Refusal::unprocessable("Search", text))

@@ -1,9 +1,9 @@
-//! `dialogporten openapi`
+//! `dialogporten openapi`: the documents of both APIs, and the graph.
 
 use std::path::Path;
 
-use crate::api;
 use crate::api::openapi::Document;
+use crate::api::{self, graphql};
 
 /// Writes the documents to a directory, which is made if need be.
 pub fn openapi(directory: &Path) -> Result<(), String> {
@@ -14,5 +14,6 @@ pub fn openapi(directory: &Path) -> Result<(), String> {
         let path = directory.join(format!("{}.json", document.name()));
         std::fs::write(&path, document.render(&operations, None)).map_err(|error| failure(&path, error))?;
     }
-    Ok(())
+    let path = directory.join("schema.graphql");
+    std::fs::write(&path, graphql::definition()).map_err(|error| failure(&path, error))
 }

@@ -56,6 +56,12 @@ pub struct PartyUrn {
 }
 
 impl PartyUrn {
+    /// Stands for the party of a dialog of which only other things were read; it equals no party.
+    #[must_use]
+    pub fn unread() -> Self {
+        Self { urn: String::new() }
+    }
+
     /// Reads a URN: known prefix (exact case), and an id that is valid for it.
     #[must_use]
     pub fn parse(urn: &str) -> Option<Self> {

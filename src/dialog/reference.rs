@@ -16,6 +16,10 @@ pub enum InstanceReference {
 }
 
 impl InstanceReference {
+    /// The forms that there are, as texts of errors have them.
+    pub const FORMS: &str = "must be urn:altinn:instance-id:{party id}/{uuid}, \
+                             urn:altinn:correspondence-id:{uuid} or urn:altinn:dialog-id:{uuid}.";
+
     const APP: &str = "urn:altinn:instance-id:";
     const CORRESPONDENCE: &str = "urn:altinn:correspondence-id:";
     const DIALOG: &str = "urn:altinn:dialog-id:";

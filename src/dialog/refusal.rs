@@ -29,6 +29,17 @@ pub enum Refusal {
         /// When they can.
         visible_from: crate::timestamp::Timestamp,
     },
+    /// End users can no longer see the dialog.
+    #[error("the dialog has expired")]
+    Expired {
+        /// The dialog.
+        dialog: Uuid,
+        /// Since when.
+        expired_at: crate::timestamp::Timestamp,
+    },
+    /// The caller's login is too weak for the service.
+    #[error("the login is too weak")]
+    LevelTooLow,
     /// A reference leads to more than one dialog.
     #[error("the reference is ambiguous")]
     Ambiguous {

@@ -249,18 +249,32 @@ const LOAD: &str = concat!(
     where d.id = $3 and ($4 or d.org = $5 or d.resource_key = any($6))",
 );
 
+/// What is wanted of a dialog beside itself. What is not wanted is not read, and is empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DetailParts {
+    /// Its transmissions.
+    pub transmissions: bool,
+    /// Its activities.
+    pub activities: bool,
+}
+
+impl DetailParts {
+    /// Everything.
+    pub const ALL: Self = Self { transmissions: true, activities: true };
+}
+
 const DETAIL: &str = concat!(
     "select ",
     dialog_columns!(),
     ", doc.detail,
-        (select json_agg(",
+        case when $5 then (select json_agg(",
     transmission_row!(),
     " order by t.created_at, t.id)
-            from transmission t where t.dialog_id = d.id) as transmissions,
-        (select json_agg(",
+            from transmission t where t.dialog_id = d.id) end as transmissions,
+        case when $6 then (select json_agg(",
     activity_row!(),
     " order by a.created_at, a.id)
-            from activity a where a.dialog_id = d.id) as activities,
+            from activity a where a.dialog_id = d.id) end as activities,
         array(select value from service_owner_label l where l.dialog_id = d.id order by value) as labels,
         (select json_agg(",
     seen_row!(),
@@ -653,13 +667,20 @@ impl Store {
         Ok(Some(Loaded { dialog: dialog(&row)?, known }))
     }
 
-    /// Loads a dialog with everything that belongs to it.
+    /// Loads a dialog with what is wanted of all that belongs to it.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn detail(&self, scope: &DialogScope, id: Uuid) -> Result<Option<DialogDetail>, StoreFailure> {
+    pub async fn detail(
+        &self,
+        scope: &DialogScope,
+        id: Uuid,
+        parts: DetailParts,
+    ) -> Result<Option<DialogDetail>, StoreFailure> {
         let (all, org, resources) = scope.conditions();
+        let DetailParts { transmissions, activities } = parts;
         let query = sqlx::query(DETAIL).bind(id).bind(all).bind(org).bind(resources);
+        let query = query.bind(transmissions).bind(activities);
         let row = self.connections.fetch_optional(query).await?;
         let Some(row) = row else { return Ok(None) };
         let transmissions: Option<Json<Vec<TransmissionRow>>> = row.try_get("transmissions")?;

@@ -28,7 +28,7 @@ use tokio::sync::Notify;
 pub use children::{Children, LabelLogEntry};
 use connections::{Connections, PATIENCE};
 pub use deliveries::{Backlog, Claim, Lane, LaneEnd, Parked, Retried, SinkState};
-pub use dialogs::{DialogDetail, Loaded, References};
+pub use dialogs::{DetailParts, DialogDetail, Loaded, References};
 pub use end_user_context::{EndUserContext, LabelFilter};
 pub use labels::Labelled;
 pub use outbox::{ChangedDialog, LogEntry, Position};
@@ -36,7 +36,7 @@ pub use referred::Referred;
 pub use registry::{Registry, RegistryLease, RegistryNews};
 pub(crate) use repetition::KEY_IN_USE;
 pub use rows::key_of;
-pub use search::{Effort, ListedDialog, Listing};
+pub use search::{Effort, ListParts, ListedDialog, Listing};
 pub use seeding::{Batch, Relabelled, SeededDialog, Seeding};
 pub use seen::{SeenEntry, Viewing};
 

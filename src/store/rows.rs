@@ -115,15 +115,30 @@ pub fn join_documents(list: ListDocument, detail: DetailDocument) -> Documents {
 /// What has to be selected for [`dialog`], from `dialog d` and `dialog_document doc`.
 macro_rules! dialog_columns {
     () => {
+        concat!($crate::store::rows::row_columns!(), ", ", $crate::store::rows::document_columns!())
+    };
+}
+pub(super) use dialog_columns;
+
+/// The part of [`dialog_columns`](macro@dialog_columns) that is in the dialog's own row.
+macro_rules! row_columns {
+    () => {
         "d.id, d.revision, d.org, d.idempotent_key, d.status, d.extended_status, d.external_reference, \
          d.progress, d.process, d.visible_from, d.due_at, d.expires_at, d.created_at, d.updated_at, \
          d.content_updated_at, d.deleted_at, d.frozen, d.is_api_only, d.is_seen, d.system_labels, \
          d.end_user_context_revision, d.service_owner_context_revision, d.from_service_owner, \
-         d.from_party, d.unopened_transmissions, d.contentless_transmissions, d.correspondence_opened, \
-         doc.party, doc.service_resource, doc.service_resource_type, doc.preceding_process, doc.list"
+         d.from_party, d.unopened_transmissions, d.contentless_transmissions, d.correspondence_opened"
     };
 }
-pub(super) use dialog_columns;
+pub(super) use row_columns;
+
+/// The part of [`dialog_columns`](macro@dialog_columns) that is in the dialog's document.
+macro_rules! document_columns {
+    () => {
+        "doc.party, doc.service_resource, doc.service_resource_type, doc.preceding_process, doc.list"
+    };
+}
+pub(super) use document_columns;
 
 pub fn moment(row: &PgRow, column: &str) -> Result<Timestamp, StoreFailure> {
     Ok(Timestamp::new(row.try_get(column)?))
@@ -137,9 +152,10 @@ pub fn damaged(what: &str, id: Uuid) -> StoreFailure {
     StoreFailure::Damaged(format!("{what} of {id}"))
 }
 
-/// A dialog whose documents are those of lists alone.
+/// A dialog whose documents are those of lists alone, or none.
 pub fn listed_dialog(row: &PgRow) -> Result<(Dialog, i32), StoreFailure> {
-    let Json(list): Json<ListDocument> = row.try_get("list")?;
+    let list: Option<Json<ListDocument>> = row.try_get("list")?;
+    let Json(list) = list.unwrap_or_default();
     let count = list.gui_attachment_count;
     Ok((dialog_with(row, join_documents(list, DetailDocument::default()))?, count))
 }
@@ -153,14 +169,18 @@ pub fn dialog(row: &PgRow) -> Result<Dialog, StoreFailure> {
 
 fn dialog_with(row: &PgRow, documents: Documents) -> Result<Dialog, StoreFailure> {
     let id = row.try_get("id")?;
-    let party: &str = row.try_get("party")?;
+    let party = match row.try_get::<Option<&str>, _>("party")? {
+        Some(party) => PartyUrn::parse(party).ok_or_else(|| damaged("party", id))?,
+        None => PartyUrn::unread(),
+    };
+    let text = |column| row.try_get::<Option<String>, _>(column).map(Option::unwrap_or_default);
     Ok(Dialog {
         id,
         revision: row.try_get("revision")?,
         org: row.try_get("org")?,
-        service_resource: row.try_get("service_resource")?,
-        service_resource_type: row.try_get("service_resource_type")?,
-        party: PartyUrn::parse(party).ok_or_else(|| damaged("party", id))?,
+        service_resource: text("service_resource")?,
+        service_resource_type: text("service_resource_type")?,
+        party,
         idempotent_key: row.try_get("idempotent_key")?,
         status: DialogStatus::from_code(row.try_get("status")?).ok_or_else(|| damaged("status", id))?,
         extended_status: row.try_get("extended_status")?,

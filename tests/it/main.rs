@@ -13,6 +13,7 @@ mod event_sinks;
 mod event_streams;
 mod events;
 mod faults;
+mod graphql;
 mod harness;
 mod immutability;
 mod instances;

@@ -11,7 +11,7 @@ use crate::api::http::parameter::ACCEPT_LANGUAGE;
 use crate::api::http::params::Params;
 use crate::api::http::problem::Problem;
 use crate::api::http::respond;
-use crate::app::DialogView;
+use crate::app::{DetailParts, DialogView};
 
 /// `GET /dialogs/{dialogId}`
 pub const GET_DIALOG: Operation = Operation {
@@ -36,7 +36,8 @@ pub(super) async fn get_dialog(
     let id = params.dialog_id();
     let languages = params.languages();
     params.finish()?;
-    let dialog = api.app.end_user_dialog(&caller, id, &languages, method == Method::HEAD).await?;
+    let dialog =
+        api.app.end_user_dialog(&caller, id, &languages, method == Method::HEAD, DetailParts::ALL).await?;
     let revision = dialog.revision;
     Ok(respond::with_etag(respond::localized(&dialog), revision))
 }

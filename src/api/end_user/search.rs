@@ -13,9 +13,8 @@ use crate::api::http::params::Params;
 use crate::api::http::problem::Problem;
 use crate::api::http::respond;
 use crate::api::search;
-use crate::app::DialogListView;
+use crate::app::{DialogListView, ListParts};
 use crate::dialog::limits;
-use crate::json::Path;
 
 /// Most values of the parameter `party`.
 const MAX_PARTIES: usize = limits::END_USER_SEARCH.parties;
@@ -69,13 +68,10 @@ pub(super) async fn search_dialogs(
 ) -> Result<Response, Problem> {
     let languages = params.languages();
     let search = search::read(&mut params, &api.app.seal, MAX_PARTIES, false);
-    if params.query.list("party").is_empty() && params.query.list("serviceResource").is_empty() {
-        for name in ["party", "serviceResource"] {
-            params.failures.add(&Path::Root(name), "At least one party or serviceResource is required.");
-        }
-    }
+    let (parties, resources) = (params.query.list("party"), params.query.list("serviceResource"));
+    search::check_is_narrow(&parties, &resources, &mut params.failures);
     params.finish()?;
-    let page = api.app.end_user_search(&caller, &search, &languages).await?;
+    let page = api.app.end_user_search(&caller, &search, &languages, ListParts::ALL).await?;
     let list: PaginatedList<DialogListView> = PaginatedList {
         items: page.items,
         has_next_page: page.has_next_page,

@@ -22,7 +22,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let has_key = request.headers().contains_key(IDEMPOTENCY_KEY);
-        let bytes = read(request).await?;
+        let bytes = read(request, limits::BODY_BYTES).await?;
         let digest = has_key.then(|| digest::digest(&digest::SHA256, &bytes).as_ref().to_vec());
         parse(&bytes).map(|json| Self(json, digest)).map_err(|failure| {
             let mut failures = Failures::new();
@@ -36,30 +36,54 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
 /// How long a body may take to arrive; less than a request may take as a whole.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-async fn read(request: Request) -> Result<bytes::Bytes, Problem> {
-    let too_large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE).header(header::CONNECTION, "close");
+/// Why a body was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// It has more bytes than it may have.
+    TooLarge,
+    /// It took too long to arrive.
+    TooSlow,
+    /// The connection broke.
+    Broken,
+}
+
+impl From<Unread> for Problem {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::TooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE).header(header::CONNECTION, "close"),
+            Unread::TooSlow => Self::new(StatusCode::REQUEST_TIMEOUT).header(header::CONNECTION, "close"),
+            Unread::Broken => {
+                let mut failures = Failures::new();
+                failures.add_key("SerializerErrors", "The body did not arrive as a whole.");
+                Self::invalid(failures)
+            }
+        }
+    }
+}
+
+/// Reads a body of at most so many bytes.
+///
+/// # Errors
+/// When it is larger, or does not arrive.
+pub async fn read(request: Request, most: usize) -> Result<bytes::Bytes, Unread> {
     let announced =
         request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
     let mut body = request.into_body();
-    if announced.is_some_and(|length| length > limits::BODY_BYTES as u64) {
+    if announced.is_some_and(|length| length > most as u64) {
         discard(body).await;
-        return Err(too_large());
+        return Err(Unread::TooLarge);
     }
-    let arriving = Limited::new(&mut body, limits::BODY_BYTES).collect();
+    let arriving = Limited::new(&mut body, most).collect();
     let Ok(arrived) = tokio::time::timeout(PATIENCE, arriving).await else {
-        return Err(Problem::new(StatusCode::REQUEST_TIMEOUT).header(header::CONNECTION, "close"));
+        return Err(Unread::TooSlow);
     };
     match arrived {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
             discard(body).await;
-            Err(too_large())
+            Err(Unread::TooLarge)
         }
-        Err(_) => {
-            let mut failures = Failures::new();
-            failures.add_key("SerializerErrors", "The body did not arrive as a whole.");
-            Err(Problem::invalid(failures))
-        }
+        Err(_) => Err(Unread::Broken),
     }
 }
 

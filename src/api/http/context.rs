@@ -39,6 +39,10 @@ pub fn normalize<B>(mut request: axum::http::Request<B>) -> axum::http::Request<
 #[derive(Clone)]
 struct RequestPath(String);
 
+/// The request's trace, as errors show it.
+#[derive(Clone, Debug, Default)]
+pub struct TraceId(pub String);
+
 /// W3C Trace Context: the caller's trace is continued, or a new one begun.
 fn trace(headers: &HeaderMap, clock: &Clock) -> String {
     let mut ids = clock.ids(clock.now());
@@ -67,13 +71,14 @@ fn trace(headers: &HeaderMap, clock: &Clock) -> String {
 }
 
 /// Gives the request a trace, renders problems, protects answers from caches, and logs one line.
-pub async fn surround(clock: Clock, request: Request, next: Next) -> Response {
+pub async fn surround(clock: Clock, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let path = request.extensions().get::<RequestPath>().map_or_else(String::new, |path| path.0.clone());
     let method = request.method().clone();
     let trace_id = trace(request.headers(), &clock);
     let span = tracing::info_span!("request", trace_id = trace_id.get(3..35).unwrap_or_default());
     let is_authenticated = request.headers().contains_key(header::AUTHORIZATION);
+    request.extensions_mut().insert(TraceId(trace_id.clone()));
 
     let mut response = next.run(request).instrument(span.clone()).await;
     let problem = response.extensions_mut().remove::<Problem>().or_else(|| unrendered(&response));

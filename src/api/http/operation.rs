@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::handler::Handler;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -18,6 +18,7 @@ use super::parameter::{IDEMPOTENCY_KEY, IF_MATCH, Parameter};
 use super::problem::Problem;
 use super::query::Query;
 use crate::access::caller::{Caller, impersonated_person};
+use crate::access::claims::Claims;
 use crate::access::policy::{Policy, PolicyRefusal};
 use crate::access::token::TokenRefusal;
 use crate::api::{ApiState, Maintenance};
@@ -321,7 +322,7 @@ async fn guard(State((api, operation)): State<Guarded>, request: Request, next: 
         return problem.into_response();
     }
     if let Some(maintenance) = api.maintenance {
-        return turned_away(maintenance, &request);
+        return turned_away(maintenance, request.headers());
     }
     match admit(&api, operation, request).await {
         Ok(request) => next.run(request).await,
@@ -330,13 +331,13 @@ async fn guard(State((api, operation)): State<Guarded>, request: Request, next: 
 }
 
 /// 503 in plain text, or as problem document for those who ask for one.
-fn turned_away(maintenance: Maintenance, request: &Request) -> Response {
+pub fn turned_away(maintenance: Maintenance, headers: &HeaderMap) -> Response {
     let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE);
     let problem = match maintenance.retry_at {
         Some(moment) => problem.header(header::RETRY_AFTER, &super::respond::http_date(moment)),
         None => problem,
     };
-    let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
     if accept.is_some_and(|accept| accept.contains("application/problem+json")) {
         return problem.into_response();
     }
@@ -350,16 +351,7 @@ async fn admit(api: &ApiState, operation: &Operation, mut request: Request) -> R
     if operation.policy == Policy::Anonymous {
         return Ok(request);
     }
-    let authorization = request.headers().get(header::AUTHORIZATION).map(|value| value.to_str());
-    let authorization = match authorization {
-        None => None,
-        Some(Ok(text)) => Some(text),
-        Some(Err(_)) => {
-            return Err(unauthorized(TokenRefusal::Invalid("it has characters other than ASCII")));
-        }
-    };
-    let claims =
-        api.tokens.verify_or_renew(authorization, api.app.clock.now()).await.map_err(unauthorized)?;
+    let claims = claims(api, request.headers()).await?;
     let mut caller = operation.policy.admit(&claims).map_err(|refusal| forbidden(&refusal))?;
     if caller.scopes.contains(crate::access::scope::SERVICE_PROVIDER)
         && let Some(user) = Query::parse(request.uri().query()).first("endUserId")
@@ -376,6 +368,17 @@ async fn admit(api: &ApiState, operation: &Operation, mut request: Request) -> R
     request.extensions_mut().insert(TokenEnd(claims.expires_at));
     request.extensions_mut().insert(caller);
     Ok(request)
+}
+
+/// What the bearer token of a request says.
+///
+/// # Errors
+/// 401, or 503 where it cannot be checked now.
+pub async fn claims(api: &ApiState, headers: &HeaderMap) -> Result<std::sync::Arc<Claims>, Problem> {
+    let authorization = headers.get(header::AUTHORIZATION).map(|value| value.to_str()).transpose();
+    let authorization = authorization
+        .map_err(|_| unauthorized(TokenRefusal::Invalid("it has characters other than ASCII")))?;
+    api.tokens.verify_or_renew(authorization, api.app.clock.now()).await.map_err(unauthorized)
 }
 
 fn check_media_type(operation: &Operation, request: &Request) -> Result<(), Problem> {
@@ -401,7 +404,7 @@ fn check_media_type(operation: &Operation, request: &Request) -> Result<(), Prob
 }
 
 /// Reads a media type; white space around `;` does not count (RFC 9110, section 8.3.1).
-fn read_media_type(text: &str) -> Option<mime::Mime> {
+pub fn read_media_type(text: &str) -> Option<mime::Mime> {
     text.split(';').map(str::trim).collect::<Vec<_>>().join(";").parse().ok()
 }
 

@@ -5,7 +5,8 @@ use super::query::Query;
 use crate::json::{Audience, Describe, Failures, Path, Property, Schemas};
 use crate::search::{Cursor, OrderBy, Page, Seal};
 
-const DEFAULT_LIMIT: u16 = 100;
+/// Items on a page of which no size is asked for.
+pub const DEFAULT_LIMIT: u16 = 100;
 const MAX_LIMIT: i64 = 1_000;
 
 /// Which items come first.
@@ -31,15 +32,33 @@ pub fn read(query: &Query, seal: &Seal, failures: &mut Failures) -> Page {
         }
     });
     let token = query.text("continuationToken", failures);
-    let open = |sealed: &str| Cursor::parse(seal.open(sealed)?, order.as_ref());
-    let position = token.and_then(|token| match open(&token) {
+    let position = token.and_then(|token| match position(seal, &token, order.as_ref()) {
         Ok(position) => Some(position),
         Err(text) => {
             query.refuse("continuationToken", &text, failures);
             None
         }
     });
-    let limit = match query.integer("limit", failures) {
+    let limit = query.integer("limit", failures);
+    page(order, position, limit, failures)
+}
+
+/// Where a token says to go on, and the order that it was made under.
+///
+/// # Errors
+/// A sentence that says what is wrong.
+pub fn position(seal: &Seal, token: &str, order: Option<&OrderBy>) -> Result<(Cursor, OrderBy), String> {
+    Cursor::parse(seal.open(token)?, order)
+}
+
+/// The page that is asked for; without an order that of the token holds.
+pub fn page(
+    order: Option<OrderBy>,
+    position: Option<(Cursor, OrderBy)>,
+    limit: Option<i64>,
+    failures: &mut Failures,
+) -> Page {
+    let limit = match limit {
         None => DEFAULT_LIMIT,
         Some(limit) => {
             if !(1..=MAX_LIMIT).contains(&limit) {

@@ -85,9 +85,7 @@ impl Params {
     pub fn instance_reference(&mut self) -> InstanceReference {
         let text = self.query.text("instanceRef", &mut self.failures);
         text.as_deref().and_then(InstanceReference::parse).unwrap_or_else(|| {
-            let forms = "must be urn:altinn:instance-id:{party id}/{uuid}, urn:altinn:correspondence-id:{uuid} \
-                         or urn:altinn:dialog-id:{uuid}.";
-            self.failures.add_key("InstanceRef", forms);
+            self.failures.add_key("InstanceRef", InstanceReference::FORMS);
             InstanceReference::Dialog(Uuid::nil())
         })
     }

@@ -207,6 +207,15 @@ impl From<Refusal> for Problem {
                 with(StatusCode::NOT_FOUND, "DialogEntity", text)
                     .header(header::EXPIRES, &super::respond::http_date(visible_from))
             }
+            Refusal::Expired { dialog, expired_at } => {
+                let text = format!("The dialog ({dialog}) expired at {expired_at}.");
+                with(StatusCode::NOT_FOUND, "DialogEntity", text)
+            }
+            // The text is the one that clients know such a login by.
+            Refusal::LevelTooLow => {
+                let text = "Altinn authentication level too low.".to_owned();
+                with(StatusCode::FORBIDDEN, "Forbidden", text)
+            }
             Refusal::Ambiguous { reference } => {
                 let text = format!("There is more than one dialog with the reference {reference}.");
                 with(StatusCode::CONFLICT, "InstanceRef", text)

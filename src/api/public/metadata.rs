@@ -1,7 +1,5 @@
 //! What everybody may know of the service: its limits, and the services that dialogs are about.
 
-#![expect(clippy::struct_field_names, reason = "the published contract has these names")]
-
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -83,7 +81,9 @@ output_shape! {
     }
 }
 
-fn limits() -> LimitsView {
+/// The limits of searches.
+#[must_use]
+pub fn limits() -> LimitsView {
     let count = |most: usize| i32::try_from(most).unwrap_or(i32::MAX);
     let SearchLimits { parties, resources, orgs, extended_statuses } = limits::END_USER_SEARCH;
     let owner = limits::SERVICE_OWNER_SEARCH;

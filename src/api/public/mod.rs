@@ -12,7 +12,9 @@ use super::ApiState;
 use super::http::operation::Endpoints;
 
 pub use health::Readiness;
-pub use metadata::{GET_LIMITS, GET_SERVICE_RESOURCES};
+pub use metadata::{
+    EndUserSearchLimits, GET_LIMITS, GET_SERVICE_RESOURCES, LimitsView, ServiceOwnerSearchLimits, limits,
+};
 pub use well_known::{GET_JWKS, GET_OAUTH_SERVER};
 
 /// All operations.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use sqlx::postgres::Postgres;
 use sqlx::{Encode, QueryBuilder, Type};
 
+use super::ListParts;
 use crate::access::{SearchScope, StreamsBy};
 use crate::dialog::model::SystemLabels;
 use crate::dialog::vocabulary::DeletedFilter;
@@ -35,6 +36,8 @@ pub(super) fn fill(sql: &mut Sql, template: &str, push: impl Fn(&str, &mut Sql))
 pub(super) struct Search<'a> {
     pub scope: &'a SearchScope,
     pub filters: &'a Filters,
+    /// What is shown beside the rows.
+    pub parts: ListParts,
     /// Whether the service owner's labels are shown.
     pub for_owner: bool,
     /// Whether the streams are those of the resources, although the scope is one of parties.

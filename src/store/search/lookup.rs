@@ -5,7 +5,7 @@ use sqlx::Row;
 use sqlx::types::Json;
 
 use super::conditions::{Search, Sql, fill, push_after, push_any_of, push_columns, push_label, push_order};
-use super::{Store, push_content};
+use super::{Store, push_content, push_document};
 use crate::access::StreamsBy;
 use crate::search::text::{Term, TextQuery};
 use crate::search::{LabelPattern, Page};
@@ -78,7 +78,7 @@ pub(super) fn statement(search: &Search<'_>, page: &Page, source: &Source<'_>, m
         );
     }
     push(&mut sql, ") d {order} limit {rows}) ");
-    push_content(&mut sql, search.for_owner);
+    push_content(&mut sql, search);
     push(
         &mut sql,
         if is_lookup {
@@ -87,8 +87,9 @@ pub(super) fn statement(search: &Search<'_>, page: &Page, source: &Source<'_>, m
             ", false as too_many"
         },
     );
-    push(&mut sql, " from (select 1) one left join page d on true
-        left join lateral (select * from dialog_document doc where doc.dialog_id = d.id limit 1) doc on true {order}");
+    push(&mut sql, " from (select 1) one left join page d on true");
+    push_document(&mut sql, search);
+    push(&mut sql, " {order}");
     sql
 }
 

@@ -16,7 +16,7 @@ use self::conditions::{Search, Sql};
 use self::lookup::{Estimate, Source};
 pub use self::streams::Effort;
 use self::streams::StreamPage;
-use super::rows::{ActivityRow, activity, activity_row, dialog_columns, listed_dialog};
+use super::rows::{ActivityRow, activity, activity_row, document_columns, listed_dialog, row_columns};
 use super::seen::{SeenEntry, SeenRow, seen_entry, seen_row};
 use super::{Store, StoreFailure};
 use crate::access::{SearchScope, StreamsBy};
@@ -41,6 +41,23 @@ pub struct ListedDialog {
     pub seen: Vec<SeenEntry>,
     /// Labels of the service owner, in byte order.
     pub service_owner_labels: Vec<String>,
+}
+
+/// What is wanted of listed dialogs beside their own rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListParts {
+    /// What lies in their documents: party, service and texts. Without them a dialog's party is
+    /// [`PartyUrn::unread`], and what else is there is empty.
+    pub documents: bool,
+    /// The newest activity.
+    pub latest_activity: bool,
+    /// Who has seen them.
+    pub seen: bool,
+}
+
+impl ListParts {
+    /// Everything.
+    pub const ALL: Self = Self { documents: true, latest_activity: true, seen: true };
 }
 
 /// One page.
@@ -87,23 +104,47 @@ impl Position {
     }
 }
 
+/// In place of the columns of a document that is not read.
+const NO_DOCUMENT: &str = "null::text as party, null::text as service_resource, \
+    null::text as service_resource_type, null::text as preceding_process, null::jsonb as list";
+
+/// Joins the document of `d`. Without it nothing is read: the planner leaves out what nobody asks for
+/// only where there is nothing to join.
+fn push_document(sql: &mut Sql, search: &Search<'_>) {
+    if search.parts.documents {
+        sql.push(" left join lateral (select * from dialog_document doc where doc.dialog_id = d.id limit 1) doc on true");
+    }
+}
+
 /// What lists show of the dialogs `d` with the documents `doc`. An entry of the seen log since the
 /// content last changed can only be where the dialog has been seen since, or where an update before its
 /// time has reset that.
-fn push_content(sql: &mut Sql, with_labels: bool) {
-    sql.push(concat!(
-        "select ",
-        dialog_columns!(),
-        ", (select ",
-        activity_row!(),
-        " from activity a where a.dialog_id = d.id order by a.created_at desc, a.id desc limit 1)
-            as latest_activity,
-        case when d.is_seen or d.visible_from is not null then (select json_agg(",
-        seen_row!(),
-        " order by s.seen_at, s.id)
-            from seen_log s where s.dialog_id = d.id and s.seen_at >= d.content_updated_at) end as seen, "
-    ));
-    if with_labels {
+fn push_content(sql: &mut Sql, search: &Search<'_>) {
+    let Search { parts, for_owner, .. } = search;
+    sql.push("select ").push(row_columns!()).push(", ");
+    sql.push(if parts.documents { document_columns!() } else { NO_DOCUMENT });
+    sql.push(if parts.latest_activity {
+        concat!(
+            ", (select ",
+            activity_row!(),
+            " from activity a where a.dialog_id = d.id order by a.created_at desc, a.id desc limit 1)"
+        )
+    } else {
+        ", null::json"
+    });
+    sql.push(" as latest_activity, ");
+    sql.push(if parts.seen {
+        concat!(
+            "case when d.is_seen or d.visible_from is not null then (select json_agg(",
+            seen_row!(),
+            " order by s.seen_at, s.id)
+            from seen_log s where s.dialog_id = d.id and s.seen_at >= d.content_updated_at) end"
+        )
+    } else {
+        "null::json"
+    });
+    sql.push(" as seen, ");
+    if *for_owner {
         sql.push("array(select value from service_owner_label l where l.dialog_id = d.id order by value) as labels");
     } else {
         sql.push("null::text[] as labels");
@@ -120,10 +161,11 @@ impl Store {
         scope: &SearchScope,
         filters: &Filters,
         page: &Page,
+        parts: ListParts,
         for_owner: bool,
         now: Timestamp,
     ) -> Result<Listing, StoreFailure> {
-        let search = Search { scope, filters, for_owner, crosswise: false, now };
+        let search = Search { scope, filters, parts, for_owner, crosswise: false, now };
         if filters.text.as_ref().is_some_and(|text| text.any_of.is_empty()) {
             return Ok(Listing { dialogs: Vec::new(), has_next_page: false, next: None });
         }
@@ -243,9 +285,11 @@ impl Store {
             return Ok(Vec::new());
         }
         let mut sql = Sql::new("");
-        push_content(&mut sql, search.for_owner);
+        push_content(&mut sql, search);
         sql.push(" from unnest(").push_bind(ids);
-        sql.push("::uuid[]) with ordinality as u (id, place) join dialog d on d.id = u.id join dialog_document doc on doc.dialog_id = d.id order by u.place");
+        sql.push("::uuid[]) with ordinality as u (id, place) join dialog d on d.id = u.id");
+        push_document(&mut sql, search);
+        sql.push(" order by u.place");
         let rows = self.connections.fetch_all(sql.build().persistent(false)).await?;
         rows.iter().map(listed).collect()
     }

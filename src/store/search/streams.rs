@@ -18,7 +18,7 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::conditions::{Search, Sql, fill};
-use super::{Position, Store, push_content};
+use super::{Position, Store, push_content, push_document};
 use crate::search::Direction;
 use crate::store::StoreFailure;
 
@@ -108,9 +108,7 @@ const ANSWER: &str =
     ", o.keys as open_keys, o.numbers as open_numbers, o.times as open_times, o.ids as open_ids
     from (select array_agg(key) as keys, array_agg(number) as numbers,
         array_agg(content_updated_at) as times, array_agg(id) as ids from open) o
-    left join page d on true
-    left join lateral (select * from dialog_document doc where doc.dialog_id = d.id limit 1) doc on true
-    {order of d}";
+    left join page d on true{document} {order of d}";
 
 /// The next rows of some streams.
 const PROBE: &str =
@@ -204,6 +202,7 @@ impl StreamPage<'_> {
             "before the end" => drop(sql.push(look - 1)),
             "rows" => drop(sql.push(self.rows)),
             "before the last" => drop(sql.push(self.rows - 1)),
+            "document" => push_document(sql, self.search),
             part => {
                 let alias = part.strip_prefix("order of ").unwrap_or(part);
                 let direction = self.direction.name();
@@ -242,7 +241,7 @@ impl StreamPage<'_> {
             sql.push(" union all select h.key, h.number, h.stalled_at, h.stalled_id from heads h where h.stalled_id is not null");
         }
         self.push(&mut sql, look, OPEN);
-        push_content(&mut sql, self.search.for_owner);
+        push_content(&mut sql, self.search);
         self.push(&mut sql, look, ANSWER);
         sql
     }

@@ -25,7 +25,7 @@ fn statements() -> MutexGuard<'static, Option<HashMap<String, Vec<String>>>> {
     STATEMENTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Makes the call and gives the statements that it cost, as far as one line tells them.
+/// Makes the call and gives the statements that it cost.
 pub async fn of(call: Call) -> (Answer, Vec<String>) {
     let clock = Clock::system();
     let trace = clock.ids(clock.now()).revision().simple().to_string();
@@ -88,10 +88,14 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Listener {
             extensions.get::<TraceId>().map(|TraceId(trace)| trace.clone())
         });
         let Some(trace) = trace else { return };
-        let mut summary = Text { field: "summary", value: None };
-        event.record(&mut summary);
+        // A statement that the summary tells in full is told only there.
+        let told = ["db.statement", "summary"].into_iter().find_map(|field| {
+            let mut text = Text { field, value: None };
+            event.record(&mut text);
+            text.value.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+        });
         if let Some(cost) = statements().get_or_insert_default().get_mut(&trace) {
-            cost.push(summary.value.unwrap_or_default());
+            cost.push(told.unwrap_or_default());
         }
     }
 }

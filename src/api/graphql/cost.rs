@@ -1,0 +1,193 @@
+//! What a request may ask for, measured before it is carried out.
+
+use std::collections::HashMap;
+
+use async_graphql::parser::types::{
+    DocumentOperations, ExecutableDocument, Field, FragmentDefinition, OperationDefinition, Selection,
+    SelectionSet,
+};
+use async_graphql::{Name, Positioned, Value, Variables};
+
+use super::error::Code;
+use crate::api::http::paging;
+
+/// Deepest nesting of fields.
+pub(super) const DEPTH: usize = 12;
+/// Most fields of the roots.
+pub(super) const ROOT_FIELDS: usize = 10;
+/// Most fields that are given another name.
+pub(super) const ALIASES: usize = 15;
+/// Most fields, with those of fragments as often as they are spread.
+pub(super) const FIELDS: usize = 2_000;
+/// Most fields of the answer; those of a list of dialogs count for each dialog that is asked for.
+pub(super) const ANSWER_FIELDS: usize = 250_000;
+
+/// The operation that is to be carried out.
+///
+/// # Errors
+/// There is none, or it is not clear which one.
+pub(super) fn operation<'a>(
+    document: &'a ExecutableDocument,
+    name: Option<&str>,
+) -> Result<&'a OperationDefinition, String> {
+    match (&document.operations, name) {
+        (DocumentOperations::Single(operation), None) => Ok(&operation.node),
+        (DocumentOperations::Single(_), Some(name)) => {
+            // The parser keeps no name of a single operation that has none.
+            Err(format!("There is no operation {name}."))
+        }
+        (DocumentOperations::Multiple(operations), Some(name)) => {
+            let operation = operations.get(name).ok_or_else(|| format!("There is no operation {name}."))?;
+            Ok(&operation.node)
+        }
+        (DocumentOperations::Multiple(operations), None) => {
+            let mut operations = operations.values();
+            match (operations.next(), operations.next()) {
+                (Some(operation), None) => Ok(&operation.node),
+                _ => Err("operationName must say which of the operations is meant.".to_owned()),
+            }
+        }
+    }
+}
+
+/// Refuses an operation that asks for more than one request may, or about the graph itself where
+/// `introspection` is off.
+///
+/// # Errors
+/// The limit that is exceeded, and by what.
+pub(super) fn check(
+    document: &ExecutableDocument,
+    operation: &OperationDefinition,
+    variables: &Variables,
+    introspection: bool,
+) -> Result<(), (Code, String)> {
+    let mut count = Count {
+        fragments: &document.fragments,
+        variables,
+        introspection,
+        roots: 0,
+        aliases: 0,
+        fields: 0,
+        answer: 0,
+        operation,
+    };
+    count.selection(&operation.selection_set.node, 1, 1, &mut Vec::new())?;
+    let most = |what: &str, most: usize, found: usize| {
+        let text = format!("A request may have at most {most} {what}; this one has {found}.");
+        Err((Code::ComplexityLimit, text))
+    };
+    if count.roots > ROOT_FIELDS {
+        return most("root fields", ROOT_FIELDS, count.roots);
+    }
+    if count.aliases > ALIASES {
+        return most("aliases", ALIASES, count.aliases);
+    }
+    if count.answer > ANSWER_FIELDS {
+        let text = format!(
+            "A request may ask for at most {ANSWER_FIELDS} fields, those of a list of dialogs counted for each \
+             of `limit` dialogs; this one asks for {}.",
+            count.answer
+        );
+        return Err((Code::ComplexityLimit, text));
+    }
+    Ok(())
+}
+
+struct Count<'a> {
+    fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
+    variables: &'a Variables,
+    introspection: bool,
+    roots: usize,
+    aliases: usize,
+    fields: usize,
+    answer: usize,
+    operation: &'a OperationDefinition,
+}
+
+impl<'a> Count<'a> {
+    /// Counts fields at this depth, each of which occurs `times` times in the answer. `within` are the
+    /// fragments on the way: one that contains itself is left to validation.
+    fn selection(
+        &mut self,
+        set: &'a SelectionSet,
+        depth: usize,
+        times: usize,
+        within: &mut Vec<&'a Name>,
+    ) -> Result<(), (Code, String)> {
+        for selection in &set.items {
+            match &selection.node {
+                Selection::Field(field) => self.field(&field.node, depth, times, within)?,
+                Selection::InlineFragment(fragment) => {
+                    self.selection(&fragment.node.selection_set.node, depth, times, within)?;
+                }
+                Selection::FragmentSpread(spread) => {
+                    let name = &spread.node.fragment_name.node;
+                    if let Some((name, fragment)) = self.fragments.get_key_value(name)
+                        && !within.contains(&name)
+                    {
+                        within.push(name);
+                        self.selection(&fragment.node.selection_set.node, depth, times, within)?;
+                        within.pop();
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn field(
+        &mut self,
+        field: &'a Field,
+        depth: usize,
+        times: usize,
+        within: &mut Vec<&'a Name>,
+    ) -> Result<(), (Code, String)> {
+        self.fields += 1;
+        if self.fields > FIELDS {
+            let text = format!("A request may have at most {FIELDS} fields, those of fragments included.");
+            return Err((Code::ComplexityLimit, text));
+        }
+        if depth > DEPTH {
+            let text = format!("Fields may be nested at most {DEPTH} deep.");
+            return Err((Code::DepthLimit, text));
+        }
+        let is_root = depth == 1;
+        self.roots += usize::from(is_root);
+        self.aliases += usize::from(field.alias.is_some());
+        self.answer = self.answer.saturating_add(times);
+        let name = field.name.node.as_str();
+        // What the schema says about itself nests deeper, and is small.
+        if is_root && name.starts_with("__") {
+            if !self.introspection && name != "__typename" {
+                return Err((Code::BadRequest, "The graph does not tell about itself here.".to_owned()));
+            }
+            return Ok(());
+        }
+        let times = match name {
+            "searchDialogs" if is_root => times.saturating_mul(self.limit(field)),
+            _ => times,
+        };
+        self.selection(&field.selection_set.node, depth + 1, times, within)
+    }
+
+    /// The size of the page that is asked for.
+    fn limit(&self, field: &Field) -> usize {
+        let given = |name: Name| {
+            let definition =
+                self.operation.variable_definitions.iter().find(|one| one.node.name.node == name);
+            let default = definition.and_then(|one| one.node.default_value.as_ref()).map(|value| &value.node);
+            Ok::<_, ()>(self.variables.get(&name).or(default).cloned().unwrap_or_default())
+        };
+        let input =
+            field.get_argument("input").and_then(|input| input.node.clone().into_const_with(given).ok());
+        let limit = match &input {
+            Some(Value::Object(members)) => match members.get("limit") {
+                Some(Value::Number(limit)) => limit.as_u64(),
+                _ => None,
+            },
+            _ => None,
+        };
+        let limit = limit.and_then(|limit| usize::try_from(limit).ok());
+        limit.unwrap_or(usize::from(paging::DEFAULT_LIMIT))
+    }
+}

@@ -1,0 +1,137 @@
+//! Errors beside the data: what they are called, and which status an answer with them has.
+
+use async_graphql::{Error, ErrorExtensionValues, ErrorExtensions, Response, ServerError};
+use axum::http::StatusCode;
+
+use crate::app::Failure;
+use crate::dialog::refusal::Refusal;
+use crate::json::Failures;
+use crate::store::StoreFailure;
+
+/// The values of `extensions.code`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Code {
+    /// The caller may not do this.
+    NotAuthorized,
+    /// Nobody can tell from the token what kind of user the caller is.
+    UserTypeUnknown,
+    /// The request is wrong.
+    BadRequest,
+    /// It nests deeper than it may.
+    DepthLimit,
+    /// It asks for more than one request may.
+    ComplexityLimit,
+    /// It has more bytes than it may.
+    TooLarge,
+    /// Its body is of a media type that is not possible.
+    MediaType,
+    /// Its method is not possible.
+    Method,
+    /// The service has too much to do.
+    Busy,
+    /// A service that this one depends on did not answer.
+    UpstreamUnavailable,
+    /// A defect.
+    Internal,
+}
+
+impl Code {
+    const ALL: [Self; 11] = [
+        Self::NotAuthorized,
+        Self::UserTypeUnknown,
+        Self::BadRequest,
+        Self::DepthLimit,
+        Self::ComplexityLimit,
+        Self::TooLarge,
+        Self::MediaType,
+        Self::Method,
+        Self::Busy,
+        Self::UpstreamUnavailable,
+        Self::Internal,
+    ];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::NotAuthorized => "AUTH_NOT_AUTHORIZED",
+            Self::UserTypeUnknown => "AUTH_USER_TYPE_UNKNOWN",
+            Self::BadRequest => "BAD_REQUEST",
+            Self::DepthLimit => "DEPTH_LIMIT",
+            Self::ComplexityLimit => "COMPLEXITY_LIMIT",
+            Self::TooLarge => "BODY_LIMIT",
+            Self::MediaType => "UNSUPPORTED_MEDIA_TYPE",
+            Self::Method => "METHOD_NOT_ALLOWED",
+            Self::Busy => "RATE_LIMITED",
+            Self::UpstreamUnavailable => "UPSTREAM_UNAVAILABLE",
+            Self::Internal => "INTERNAL",
+        }
+    }
+
+    /// The status of an answer that has nothing but this error.
+    pub(super) fn status(self) -> StatusCode {
+        match self {
+            Self::NotAuthorized | Self::UserTypeUnknown => StatusCode::FORBIDDEN,
+            Self::BadRequest | Self::DepthLimit | Self::ComplexityLimit => StatusCode::BAD_REQUEST,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::UpstreamUnavailable => StatusCode::BAD_GATEWAY,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// An error with this code.
+    pub(super) fn error(self, message: impl Into<String>) -> Error {
+        Error::new(message).extend_with(|_, extensions| extensions.set("code", self.name()))
+    }
+
+    /// An answer that is nothing but this error.
+    pub(super) fn response(self, message: impl Into<String>) -> Response {
+        let mut error = ServerError::new(message, None);
+        let mut extensions = ErrorExtensionValues::default();
+        extensions.set("code", self.name());
+        error.extensions = Some(extensions);
+        Response::from_errors(vec![error])
+    }
+
+    /// The code of an error; those that the library finds are about the request.
+    pub(super) fn of(error: &ServerError) -> Self {
+        let code = error.extensions.as_ref().and_then(|extensions| extensions.get("code"));
+        let Some(async_graphql::Value::String(name)) = code else { return Self::BadRequest };
+        Self::ALL.into_iter().find(|code| code.name() == name).unwrap_or(Self::Internal)
+    }
+}
+
+/// What a field that has no errors of its own makes of a failure.
+pub(super) fn top_level(failure: Failure) -> Error {
+    match failure {
+        Failure::Refused(Refusal::Invalid(failures) | Refusal::Unprocessable(failures)) => {
+            Code::BadRequest.error(sentences(&failures).join(" "))
+        }
+        Failure::Refused(Refusal::Forbidden(texts)) => Code::NotAuthorized.error(texts.join(" ")),
+        Failure::Refused(refusal) => Code::BadRequest.error(refusal.to_string()),
+        Failure::Platform(failure) => {
+            tracing::error!(error = %failure, "the platform failed");
+            Code::UpstreamUnavailable.error("A service of the platform did not answer; try again later.")
+        }
+        Failure::Store(failure @ (StoreFailure::Busy | StoreFailure::TimedOut | StoreFailure::Conflict)) => {
+            tracing::warn!(error = %failure, "the database is too slow");
+            Code::Busy.error("The service has too much to do; try again.")
+        }
+        Failure::Store(failure) => {
+            tracing::error!(error = &failure as &dyn std::error::Error, "the database failed");
+            Code::Internal.error("An unexpected error has occurred; the trace id leads to its cause.")
+        }
+    }
+}
+
+/// What is wrong, one sentence each, that begin with what it is about.
+pub(super) fn sentences(failures: &Failures) -> Vec<String> {
+    failures.iter().flat_map(|(key, texts)| texts.iter().map(move |text| sentence(key, text))).collect()
+}
+
+/// Texts of rules on a member have no subject.
+pub(super) fn sentence(key: &str, text: &str) -> String {
+    let is_whole = key.is_empty() || text.starts_with(|first: char| first.is_uppercase());
+    if is_whole { text.to_owned() } else { format!("{key} {text}") }
+}

@@ -1,0 +1,357 @@
+//! The graph of end users: the same use cases and views as the API of end users, with only what is asked
+//! for.
+
+#![expect(
+    clippy::struct_field_names,
+    clippy::enum_variant_names,
+    clippy::upper_case_acronyms,
+    reason = "the published contract has these names"
+)]
+#![expect(clippy::unused_async, reason = "resolvers have to be")]
+
+mod catalogue;
+mod cost;
+mod dialog;
+mod error;
+mod http;
+mod labels;
+mod lookup;
+mod page;
+mod search;
+mod shape;
+mod subscription;
+#[cfg(test)]
+mod tests;
+mod vocabulary;
+
+use std::borrow::Cow;
+
+use async_graphql::registry::Registry;
+use async_graphql::{
+    Context, Enum, InputType, InputValueError, InputValueResult, Lookahead, Object, Result, SDLExportOptions,
+    SimpleObject, TypeDirective, Value,
+};
+
+use self::catalogue::{AuthorizedParty, Limits, ServiceResourceMetadata};
+use self::dialog::Dialog;
+use self::error::{Code, top_level};
+use self::labels::{
+    BulkSetSystemLabelInput, BulkSetSystemLabelPayload, SetSystemLabelInput, SetSystemLabelPayload,
+};
+use self::lookup::DialogLookupPayload;
+use self::search::{SearchDialogInput, SearchDialogsPayload};
+use self::shape::{Id, Of, errors};
+use self::subscription::Subscriptions;
+use crate::access::caller::Caller;
+use crate::api::http::respond;
+use crate::api::search::check_parties;
+use crate::api::{ApiState, public};
+use crate::app::{DetailParts, Failure, Languages, ListParts};
+use crate::dialog::limits;
+use crate::dialog::refusal::Refusal;
+use crate::json::Failures;
+use crate::timestamp::Timestamp;
+
+pub use self::http::router;
+
+/// What is asked of the graph by the settings of the service.
+#[derive(Clone, Copy, Debug)]
+pub struct GraphSettings {
+    /// Whether the graph tells about itself.
+    pub introspection: bool,
+    /// Whether browsers get a page to write queries on.
+    pub page: bool,
+}
+
+type Schema = async_graphql::Schema<Queries, Mutations, Subscriptions>;
+
+/// The graph.
+fn schema(introspection: bool) -> Schema {
+    // What a request may ask for is measured before: see `cost`.
+    let schema = Schema::build(Queries, Mutations, Subscriptions).limit_recursive_depth(64);
+    if introspection { schema.finish() } else { schema.disable_introspection().finish() }
+}
+
+/// The graph in the Schema Definition Language.
+#[must_use]
+pub fn definition() -> String {
+    let options = SDLExportOptions::new().include_specified_by().use_space_ident();
+    let mut text = schema(true).sdl_with_options(options.prefer_single_line_descriptions());
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    text
+}
+
+/// When access is decided about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+enum ApplyPolicy {
+    /// Before a field is resolved.
+    BeforeResolver,
+    /// After a field was resolved.
+    AfterResolver,
+    /// Before anything is resolved.
+    Validation,
+}
+
+/// [`ApplyPolicy`], or the default: before the field is resolved.
+struct Apply(Option<ApplyPolicy>);
+
+impl InputType for Apply {
+    type RawValueType = ApplyPolicy;
+
+    fn type_name() -> Cow<'static, str> {
+        <ApplyPolicy as InputType>::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        <ApplyPolicy as InputType>::create_type_info(registry)
+    }
+
+    fn parse(value: Option<Value>) -> InputValueResult<Self> {
+        match value {
+            None => Ok(Self(None)),
+            value => <ApplyPolicy as InputType>::parse(value)
+                .map(|apply| Self(Some(apply)))
+                .map_err(InputValueError::propagate),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        self.0.unwrap_or(ApplyPolicy::BeforeResolver).to_value()
+    }
+
+    fn as_raw_value(&self) -> Option<&ApplyPolicy> {
+        self.0.as_ref()
+    }
+}
+
+/// Says what the token must be like.
+#[TypeDirective(location = "Object", location = "FieldDefinition", repeatable)]
+fn authorize(
+    policy: Option<String>,
+    roles: Option<Vec<String>>,
+    #[graphql(default_with = "Apply(None)")] apply: Apply,
+) {
+}
+
+/// The caller, whom the use cases are asked for.
+fn caller<'a>(ctx: &Context<'a>) -> Result<&'a Caller> {
+    ctx.data_opt::<Caller>().ok_or_else(|| match ctx.data_opt::<http::Refused>() {
+        Some(refused) => refused.0.error(refused.1.clone()),
+        None => Code::NotAuthorized.error("A valid access token is required."),
+    })
+}
+
+/// What a dialog's details need besides the dialog itself.
+fn detail_parts(dialog: &Lookahead<'_>) -> DetailParts {
+    let asks = |field: &str| dialog.field(field).exists();
+    let transmissions = asks("transmissions");
+    DetailParts {
+        // The token names what the user may do with transmissions.
+        transmissions: transmissions || asks("dialogToken"),
+        // They tell which transmissions were opened.
+        activities: transmissions || asks("activities"),
+    }
+}
+
+/// What a list needs besides the rows of its dialogs.
+fn list_parts(items: &Lookahead<'_>) -> ListParts {
+    const OF_DOCUMENTS: [&str; 6] = [
+        "party",
+        "serviceResource",
+        "serviceResourceType",
+        "precedingProcess",
+        "guiAttachmentCount",
+        "content",
+    ];
+    let asks = |field: &str| items.field(field).exists();
+    ListParts {
+        documents: OF_DOCUMENTS.iter().any(|field| asks(field)),
+        latest_activity: asks("latestActivity"),
+        seen: asks("seenSinceLastUpdate") || asks("seenSinceLastContentUpdate"),
+    }
+}
+
+/// Everything that can be asked.
+struct Queries;
+
+/// Everything that can be asked.
+#[Object(directive = authorize::apply(Some("enduser".to_owned()), None, Apply(None)))]
+impl Queries {
+    /// A dialog with what the user may see and do; records that it was opened.
+    async fn dialog_by_id(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The dialog.")] dialog_id: Id,
+    ) -> Result<DialogByIdPayload> {
+        let api = ctx.data::<ApiState>()?;
+        let parts = detail_parts(&ctx.look_ahead().field("dialog"));
+        let languages = ctx.data::<Languages>()?;
+        let opened = api.app.end_user_dialog(caller(ctx)?, dialog_id.0, languages, false, parts).await;
+        let error = match opened {
+            Ok(view) => {
+                return Ok(DialogByIdPayload { dialog: Some(Dialog::of(view)), errors: Vec::new() });
+            }
+            Err(Failure::Refused(refusal)) => refusal,
+            Err(failure) => return Err(top_level(failure)),
+        };
+        if let Refusal::NotYetVisible { visible_from, .. } = &error {
+            ctx.insert_http_header("expires", respond::http_date(*visible_from));
+        }
+        Ok(DialogByIdPayload { dialog: None, errors: vec![dialog_by_id_error(error)?] })
+    }
+
+    /// The dialogs of parties that the user represents, newest content first.
+    async fn search_dialogs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is searched for.")] input: SearchDialogInput,
+    ) -> Result<SearchDialogsPayload> {
+        let api = ctx.data::<ApiState>()?;
+        let parts = list_parts(&ctx.look_ahead().field("items"));
+        search::search(api, caller(ctx)?, ctx.data::<Languages>()?, input, parts).await
+    }
+
+    /// The dialog of an app instance, a correspondence or a dialog id, and why the user may see it.
+    async fn dialog_lookup(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "`urn:altinn:instance-id:…`, `urn:altinn:correspondence-id:…` or `urn:altinn:dialog-id:…`."
+        )]
+        instance_ref: String,
+    ) -> Result<DialogLookupPayload> {
+        let api = ctx.data::<ApiState>()?;
+        lookup::look_up(api, caller(ctx)?, ctx.data::<Languages>()?, &instance_ref).await
+    }
+
+    /// Whom the user can represent.
+    async fn parties(&self, ctx: &Context<'_>) -> Result<Vec<AuthorizedParty>> {
+        let parties = ctx.data::<ApiState>()?.app.parties(caller(ctx)?).await.map_err(top_level)?;
+        Ok(catalogue::parties(parties.authorized_parties))
+    }
+
+    /// Whom the user can represent.
+    #[graphql(deprecation = "The field is called parties.")]
+    async fn get_parties(&self, ctx: &Context<'_>) -> Result<Vec<AuthorizedParty>> {
+        self.parties(ctx).await
+    }
+
+    /// The services that the user may see dialogs about, as far as there are such dialogs.
+    async fn service_resources(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Parties, as URNs, 1 to 100; all that the user can represent when left out.")]
+        parties: Option<Vec<String>>,
+        #[graphql(default = false, desc = "Whether to list all services, whatever the user may see.")]
+        include_unauthorized: bool,
+    ) -> Result<ServiceResourceMetadata> {
+        let api = ctx.data::<ApiState>()?;
+        let (caller, languages) = (caller(ctx)?, ctx.data::<Languages>()?);
+        let mut failures = Failures::new();
+        if parties.as_ref().is_some_and(Vec::is_empty) {
+            failures.add_key("parties", "must not be an empty list.");
+        }
+        let parties = parties.unwrap_or_default();
+        let parties = check_parties("parties", &parties, limits::END_USER_SEARCH.parties, &mut failures);
+        if let Err(failures) = failures.into_result() {
+            return Err(top_level(Refusal::Invalid(failures).into()));
+        }
+        if include_unauthorized {
+            return api.app.service_resources(languages).await.map(Of::of).map_err(top_level);
+        }
+        let services = api.app.authorized_service_resources(caller, &parties, languages).await;
+        services.map(Of::of).map_err(top_level)
+    }
+
+    /// The limits of searches.
+    async fn limits(&self, ctx: &Context<'_>) -> Result<Limits> {
+        caller(ctx)?;
+        Ok(Limits::of(public::limits()))
+    }
+}
+
+/// Everything that can be changed.
+struct Mutations;
+
+/// Everything that can be changed.
+#[Object(directive = authorize::apply(Some("enduser".to_owned()), None, Apply(None)))]
+impl Mutations {
+    /// Changes the labels of a dialog.
+    async fn set_system_label(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The dialog, and what is to change.")] input: SetSystemLabelInput,
+    ) -> Result<SetSystemLabelPayload> {
+        let payload = labels::set(ctx.data::<ApiState>()?, caller(ctx)?, input).await?;
+        if let Some(revision) = payload.revision {
+            ctx.insert_http_header("etag", format!("\"{}\"", revision.0));
+        }
+        Ok(payload)
+    }
+
+    /// Changes the labels of several dialogs: of all, or of none.
+    async fn bulk_set_system_labels(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The dialogs, and what is to change.")] input: BulkSetSystemLabelInput,
+    ) -> Result<BulkSetSystemLabelPayload> {
+        labels::bulk_set(ctx.data::<ApiState>()?, caller(ctx)?, input).await
+    }
+}
+
+/// A dialog, or why it is not shown.
+#[derive(Clone, Debug, SimpleObject)]
+struct DialogByIdPayload {
+    /// The dialog; null where there are errors.
+    dialog: Option<Dialog>,
+    /// Why it is not shown.
+    errors: Vec<DialogByIdError>,
+}
+
+errors! {
+    /// Why a dialog is not shown.
+    DialogByIdError {
+        /// There is no such dialog.
+        DialogByIdNotFound {},
+        /// It was deleted.
+        DialogByIdDeleted {},
+        /// The user has no access to it.
+        DialogByIdForbidden {},
+        /// The user's login is too weak for it.
+        DialogByIdForbiddenAuthLevelTooLow {},
+        /// It cannot be seen yet.
+        DialogByIdNotVisible {
+            /// From when it can be seen.
+            visible_from: Timestamp,
+        },
+        /// It can no longer be seen.
+        DialogByIdExpired {
+            /// Since when.
+            expired_at: Timestamp,
+        },
+    }
+}
+
+fn dialog_by_id_error(refusal: Refusal) -> Result<DialogByIdError> {
+    Ok(match refusal {
+        Refusal::NotFound { text: message, .. } => DialogByIdNotFound { message }.into(),
+        Refusal::Gone(id) => {
+            DialogByIdDeleted { message: format!("The dialog ({id}) has been deleted.") }.into()
+        }
+        Refusal::Forbidden(texts) => DialogByIdForbidden { message: texts.join(", ") }.into(),
+        Refusal::LevelTooLow => DialogByIdForbiddenAuthLevelTooLow {
+            message: "The login is too weak for this dialog; a login at a higher level will do.".to_owned(),
+        }
+        .into(),
+        Refusal::NotYetVisible { dialog, visible_from } => {
+            let message = format!("The dialog ({dialog}) is not visible before {visible_from}.");
+            DialogByIdNotVisible { message, visible_from }.into()
+        }
+        Refusal::Expired { dialog, expired_at } => {
+            let message = format!("The dialog ({dialog}) expired at {expired_at}.");
+            DialogByIdExpired { message, expired_at }.into()
+        }
+        refusal => return Err(top_level(refusal.into())),
+    })
+}
