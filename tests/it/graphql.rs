@@ -586,7 +586,8 @@ mod costs {
     /// What cannot be read is not read: its rows have types that there are not.
     #[tokio::test]
     async fn details_read_what_is_asked_for() {
-        let service = Service::shared().await;
+        // Of its own: lists of others would come upon these rows.
+        let service = Service::alone().await;
         let (owner, person) = (service.owner(), service.person());
         let id = owner.created(&one_of_each()).await;
         for sql in [
