@@ -22,12 +22,17 @@ pub struct Service {
 
 impl Service {
     /// Starts the service as it runs in production, but for tokens and decisions, which are the
-    /// sandbox's; waits until it is ready. Its log goes to a file.
-    pub fn start(database_url: &str, log: &Path) -> Result<Self> {
+    /// sandbox's, which knows those of a catalogue; waits until it is ready. Its log goes to a file.
+    pub fn start(database_url: &str, log: &Path, catalogue: Option<&Path>) -> Result<Self> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let child = Command::new(env!("CARGO_BIN_EXE_dialogporten"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dialogporten"));
+        command.arg("serve");
+        if let Some(catalogue) = catalogue {
+            command.arg("--catalogue").arg(catalogue);
+        }
+        let child = command
             .env_clear()
-            .args(["serve", "--sandbox", "--log-format", "json", "--listen", &address.to_string()])
+            .args(["--sandbox", "--log-format", "json", "--listen", &address.to_string()])
             .args(["--database-url", database_url])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -35,7 +40,9 @@ impl Service {
             .spawn()?;
         let mut service = Self { child, client: Client { address, authorization: String::new() } };
         service.wait_until_ready(log)?;
-        service.client.authorization = format!("Bearer {}", service.token()?);
+        let scope = "digdir:dialogporten.serviceprovider";
+        service.client = service
+            .client_with(&format!("GetEnterpriseToken?env=at23&org=ttd&orgNo=991825827&scopes={scope}"))?;
         Ok(service)
     }
 
@@ -53,12 +60,12 @@ impl Service {
         }
     }
 
-    fn token(&mut self) -> Result<String> {
-        self.client.authorization = "Basic YmVuY2g6YmVuY2g=".into();
-        let scopes = "digdir:dialogporten.serviceprovider";
-        let path =
-            format!("/api/GetEnterpriseToken?env=at23&org=ttd&orgNo=991825827&ttl=86400&scopes={scopes}");
-        Ok(self.client.connect()?.send(&request(&path))?.body)
+    /// A client with a token, of which this is what the sandbox's token generator takes.
+    pub fn client_with(&self, token: &str) -> Result<Client> {
+        let address = self.client.address;
+        let generator = Client { address, authorization: "Basic YmVuY2g6YmVuY2g=".into() };
+        let token = generator.connect()?.send(&request(&format!("/api/{token}&ttl=86400")))?.body;
+        Ok(Client { address, authorization: format!("Bearer {token}") })
     }
 
     pub fn pid(&self) -> u32 {

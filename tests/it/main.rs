@@ -17,6 +17,7 @@ mod limits;
 mod list;
 mod lookup;
 mod patch;
+mod plans;
 mod precedence;
 mod reads;
 mod repetition;

@@ -33,11 +33,18 @@ pub(super) fn statement(search: &Search<'_>, page: &Page, source: &Source<'_>) -
         Source::Label(_) | Source::Scope => true,
     };
     let push = |sql: &mut Sql, template: &str| {
-        fill(sql, template, |part, sql| match part {
+        fill(sql, template, |part, sql| {
+            match part {
             "entries" => push_entries(sql, source),
             "dialogs" => drop(sql.push(match source {
                 Source::Scope => "dialog d",
                 _ => "candidates c cross join lateral (select * from dialog d where d.id = c.id limit 1) d",
+            })),
+            // By id alone: there is an index by party and resource too, of which one pair may have very
+            // many dialogs.
+            "singles" => drop(sql.push(match source {
+                Source::Scope => "singles s cross join lateral (select * from dialog d where d.id = s.id limit 1) d",
+                _ => "singles s join candidates c on c.id = s.id cross join lateral (select * from dialog d where d.id = c.id limit 1) d",
             })),
             "stream" => match search.scope.by() {
                 StreamsBy::Org => drop(sql.push("true")),
@@ -57,6 +64,7 @@ pub(super) fn statement(search: &Search<'_>, page: &Page, source: &Source<'_>) -
                 "rows" => i64::from(page.limit) + 1,
                 _ => MOST_CANDIDATES + i64::from(part == "too many"),
             })),
+        }
         });
     };
     let mut sql = Sql::new("with ");
@@ -75,9 +83,8 @@ pub(super) fn statement(search: &Search<'_>, page: &Page, source: &Source<'_>) -
     if singles {
         push(
             &mut sql,
-            " union all select d.* from {dialogs} join singles s
-            on s.id = d.id and s.party_key = d.party_key and s.resource_key = d.resource_key
-            where true {conditions}",
+            " union all select d.* from {singles}
+            where d.party_key = s.party_key and d.resource_key = s.resource_key {conditions}",
         );
     }
     push(&mut sql, ") d {order} limit {rows}) ");
