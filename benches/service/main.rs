@@ -388,14 +388,21 @@ impl Bench {
                     Seeded::make(&handle, directory, usize::try_from(sizes[number])?)?
                 }
             };
-            let log = self.directory.join("service.log");
-            report.searches.push(searches::measure(&seeded, &log)?);
-            if number == 0 {
-                report.figures.push(self.measure_list(&seeded, &log)?);
-            }
+            let measured = self.measure_searches(&seeded, number == 0, report);
+            // Its server must have ended before the directory is removed.
             seeded.stop()?;
+            measured?;
         }
         report.searches.sort_by_key(|costs| costs.dialogs);
+        Ok(())
+    }
+
+    fn measure_searches(&self, seeded: &Seeded, with_list: bool, report: &mut Report) -> Result<()> {
+        let log = self.directory.join("service.log");
+        report.searches.push(searches::measure(seeded, &log)?);
+        if with_list {
+            report.figures.push(self.measure_list(seeded, &log)?);
+        }
         Ok(())
     }
 
