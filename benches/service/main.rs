@@ -345,7 +345,7 @@ impl Bench {
     fn run_on_created(&mut self, report: &mut Report) -> Result<()> {
         let scripts = self.scripts()?;
         // What the service did once is not to be there when the same rows are expected of both.
-        self.floor.execute("truncate dialog, dialog_document, transmission, activity, dialog_part, service_owner_label, seen_log, label_log, outbox")?;
+        self.floor.execute("truncate dialog, dialog_document, dialog_text, transmission, activity, dialog_part, service_owner_label, seen_log, label_log, outbox")?;
         let service = self.start_service(&self.service, &[])?;
         let idle = process::memory(service.pid(), "VmRSS");
         self.fill(&service.client, &scripts[0].1)?;

@@ -161,8 +161,8 @@ impl Report {
                 let growth = as_float(cost.buffers) / as_float(first.buffers);
                 let grown = if *dialogs > smallest.dialogs { format!("{growth:.2}") } else { String::new() };
                 let allowed = cost.growth.filter(|_| !grown.is_empty());
-                let is_met =
-                    as_float(cost.buffers) <= cost.budget && allowed.is_none_or(|most| growth <= most);
+                let is_met = cost.budget.is_none_or(|most| as_float(cost.buffers) <= most)
+                    && allowed.is_none_or(|most| growth <= most);
                 writeln!(
                     f,
                     "| {:<29} | {dialogs:>7} | {:>10} | {:>4} | {:>7} | {:>7} | {grown:>6} | {:>7} |{}",
