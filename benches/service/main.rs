@@ -378,17 +378,20 @@ impl Bench {
     /// Searches.
     fn run_on_seeded(&mut self, report: &mut Report) -> Result<()> {
         let handle = self.service.handle.clone();
-        let sizes = if self.options.bench { self.options.dialogs.clone() } else { vec![2_000] };
-        let count = if self.options.seeded.is_empty() { sizes.len() } else { self.options.seeded.len() };
-        for number in 0..count {
-            let seeded = match self.options.seeded.get(number) {
-                Some(directory) => Seeded::reuse(&handle, directory.clone())?,
-                None => {
-                    let directory = self.directory.join(format!("seeded-{number}"));
-                    Seeded::make(&handle, directory, usize::try_from(sizes[number])?)?
-                }
-            };
-            let measured = self.measure_searches(&seeded, number == 0, report);
+        let Options { bench, dialogs, seeded, .. } = self.options.clone();
+        let sizes = if bench { dialogs } else { vec![2_000] };
+        let made = sizes.iter().enumerate().map(|(number, size)| {
+            let directory = self.directory.join(format!("seeded-{number}"));
+            Seeded::make(&handle, directory, usize::try_from(*size)?)
+        });
+        let reused = seeded.iter().map(|directory| Seeded::reuse(&handle, directory.clone()));
+        // One after the other: a server is started when it is its turn.
+        let all: Box<dyn Iterator<Item = Result<Seeded>>> =
+            if seeded.is_empty() { Box::new(made) } else { Box::new(reused) };
+        for seeded in all {
+            let seeded = seeded?;
+            let is_first = report.searches.is_empty();
+            let measured = self.measure_searches(&seeded, is_first, report);
             // Its server must have ended before the directory is removed.
             seeded.stop()?;
             measured?;

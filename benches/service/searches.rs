@@ -131,7 +131,7 @@ impl Seeded {
             return Ok(0);
         }
         let prepare = format!("prepare search as {}", statement.sql);
-        let values: Vec<String> = statement.values.iter().map(literal).collect();
+        let values: Vec<String> = statement.values.iter().map(|value| literal(value.as_ref())).collect();
         let values = if values.is_empty() { String::new() } else { format!("({})", values.join(", ")) };
         let explain = format!("explain (analyze, buffers, timing off, format json) execute search {values}");
         let Json(plan): Json<Value> = self.database.as_service().with(async |connection| {
@@ -153,8 +153,8 @@ fn start(handle: &Handle, directory: &Path) -> Result<EmbeddedPostgres> {
     Ok(handle.block_on(EmbeddedPostgres::start(options))?)
 }
 
-fn literal(value: &Option<String>) -> String {
-    value.as_ref().map_or_else(|| "null".into(), |value| format!("'{}'", value.replace('\'', "''")))
+fn literal(value: Option<&String>) -> String {
+    value.map_or_else(|| "null".into(), |value| format!("'{}'", value.replace('\'', "''")))
 }
 
 /// A token with which an end user reads.
@@ -263,6 +263,7 @@ impl Search {
 }
 
 /// All that is measured.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn searches(profile: &Profile, service: &Service) -> Result<Vec<Search>> {
     let user = |user: &User| person(service, &user.number);
     let ordinary = &profile.parties[profile.ordinary];
