@@ -25,6 +25,8 @@ LABEL org.opencontainers.image.title="dialogporten" \
       org.opencontainers.image.licenses="MIT"
 
 COPY --from=build /build/target/release/dialogporten /usr/local/bin/dialogporten
+# Whom to believe that they are the platform.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY LICENSE /usr/share/doc/dialogporten/LICENSE
 
 # A number, so that an orchestrator can see that it is not root.

@@ -30,12 +30,17 @@ pub enum Command {
     Token(TokenSettings),
     /// Fill the database with made-up dialogs, as skewed as real ones are.
     Seed(SeedSettings),
+    /// Make anew what searches for words look up, of all dialogs, while the service goes on: after an
+    /// update that says so.
+    Reindex(DatabaseSettings),
     /// Ask the service on this machine whether it is ready: ends with 0 when it is, with 1 when not.
     Health(HealthSettings),
     /// Write the OpenAPI documents to a directory.
     Openapi(OpenapiSettings),
     /// Write the generated pages of the documentation to a directory.
     Docs(DocsSettings),
+    /// Print a new key for `--dialog-token-key`, as JWK.
+    Key,
     /// Print the reference of all settings, in Markdown.
     Settings,
 }
@@ -69,6 +74,9 @@ pub struct ServeSettings {
     /// Dialogs that come from elsewhere.
     #[command(flatten, next_help_heading = "Migrated dialogs")]
     pub migrated: MigratedSettings,
+    /// The national platform.
+    #[command(flatten, next_help_heading = "Platform")]
+    pub platform: PlatformSettings,
     /// The sandbox.
     #[command(flatten, next_help_heading = "Sandbox")]
     pub sandbox: SandboxSettings,
@@ -111,6 +119,101 @@ pub struct MigratedSettings {
     /// Dialogs of services that come from Altinn 2, `app_<org>_a2…`, count as seen when they are created.
     #[arg(long, env = "DIALOGPORTEN_SEEN_ALTINN2", value_parser = BoolishValueParser::new())]
     pub seen_altinn2: bool,
+}
+
+/// Settings of the national platform, whose tokens are accepted and who is asked who may do what. In
+/// production all are needed but those with a default and those that say otherwise.
+#[derive(Clone, Args)]
+pub struct PlatformSettings {
+    /// Base address of the platform's APIs, such as `https://platform.altinn.no`.
+    #[arg(long, env = "DIALOGPORTEN_ALTINN_URL", value_name = "URL")]
+    pub altinn_url: Option<String>,
+    /// Base address below which the platform publishes the list of service owners.
+    #[arg(
+        long,
+        env = "DIALOGPORTEN_ALTINN_CDN_URL",
+        value_name = "URL",
+        default_value = "https://altinncdn.no"
+    )]
+    pub altinn_cdn_url: String,
+    /// Key that the platform's gateway asks for.
+    #[arg(long, env = "DIALOGPORTEN_ALTINN_SUBSCRIPTION_KEY", value_name = "KEY", hide_env_values = true)]
+    pub altinn_subscription_key: Option<String>,
+    /// Issuer of Maskinporten, such as `https://maskinporten.no/`.
+    #[arg(long, env = "DIALOGPORTEN_MASKINPORTEN_URL", value_name = "URL")]
+    pub maskinporten_url: Option<String>,
+    /// Id of the client that is registered there for this service.
+    #[arg(long, env = "DIALOGPORTEN_MASKINPORTEN_CLIENT_ID", value_name = "ID")]
+    pub maskinporten_client_id: Option<String>,
+    /// Private RSA key of that client, as JWK with a `kid`, in JSON or in base64 of it.
+    #[arg(long, env = "DIALOGPORTEN_MASKINPORTEN_KEY", value_name = "JWK", hide_env_values = true)]
+    pub maskinporten_key: Option<String>,
+    /// Issuers whose access tokens are accepted: a name and the address of the metadata (OIDC Discovery
+    /// or RFC 8414) of each, with commas between them.
+    #[arg(long, env = "DIALOGPORTEN_ISSUERS", value_name = "NAME=URL,…", value_delimiter = ',')]
+    pub issuers: Vec<String>,
+    /// Audiences that tokens must be for, by name of the issuer: `Altinn=https://…`, with commas between
+    /// them; one of several for the same issuer will do. Tokens of issuers that are not named here may be
+    /// for anybody.
+    #[arg(long, env = "DIALOGPORTEN_AUDIENCES", value_name = "NAME=AUDIENCE,…", value_delimiter = ',')]
+    pub audiences: Vec<String>,
+    /// Seconds that a question to the platform may take, asked again included.
+    #[arg(
+        long,
+        env = "DIALOGPORTEN_PLATFORM_TIMEOUT",
+        value_name = "SECONDS",
+        default_value_t = 5,
+        value_parser = clap::value_parser!(u64).range(1..=25)
+    )]
+    pub platform_timeout: u64,
+    /// Seconds after which the catalogue of services, and who may read them, is brought up to date.
+    #[arg(
+        long,
+        env = "DIALOGPORTEN_REGISTRY_REFRESH",
+        value_name = "SECONDS",
+        default_value_t = 300,
+        value_parser = clap::value_parser!(u64).range(1..=86_400)
+    )]
+    pub registry_refresh: u64,
+    /// Private Ed25519 key with which dialog tokens are signed, as JWK with a `kid`, in JSON or in base64
+    /// of it; `dialogporten key` makes one. The sandbox makes its own when it is left out.
+    #[arg(long, env = "DIALOGPORTEN_DIALOG_TOKEN_KEY", value_name = "JWK", hide_env_values = true)]
+    pub dialog_token_key: Option<String>,
+    /// Another key that is published beside it. To change keys: publish the new one here for a day, then
+    /// exchange the two, and remove the old one after another day. May be left out.
+    #[arg(long, env = "DIALOGPORTEN_DIALOG_TOKEN_OTHER_KEY", value_name = "JWK", hide_env_values = true)]
+    pub dialog_token_other_key: Option<String>,
+}
+
+/// Shows no secrets.
+impl std::fmt::Debug for PlatformSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PlatformSettings")
+            .field("altinn_url", &self.altinn_url)
+            .field("issuers", &self.issuers)
+            .finish_non_exhaustive()
+    }
+}
+
+impl PlatformSettings {
+    /// Variables of the settings by which a platform is named that are there.
+    #[must_use]
+    pub fn named(&self) -> Vec<&'static str> {
+        let is_there = |value: &Option<String>| value.as_ref().is_some_and(|text| !text.is_empty());
+        let mut named = Vec::new();
+        for (variable, is_there) in [
+            ("DIALOGPORTEN_ALTINN_URL", is_there(&self.altinn_url)),
+            ("DIALOGPORTEN_MASKINPORTEN_URL", is_there(&self.maskinporten_url)),
+            ("DIALOGPORTEN_MASKINPORTEN_CLIENT_ID", is_there(&self.maskinporten_client_id)),
+            ("DIALOGPORTEN_MASKINPORTEN_KEY", is_there(&self.maskinporten_key)),
+            ("DIALOGPORTEN_ISSUERS", self.issuers.iter().any(|issuer| !issuer.is_empty())),
+        ] {
+            if is_there {
+                named.push(variable);
+            }
+        }
+        named
+    }
 }
 
 /// Settings of the sandbox.
@@ -257,10 +360,11 @@ pub enum Mode {
 }
 
 impl ServeSettings {
-    /// What to start as: the sandbox when asked for, or when there is no database.
+    /// What to start as: the sandbox when asked for, or when there is neither a database nor a platform.
     #[must_use]
     pub fn mode(&self) -> Mode {
-        if self.sandbox.sandbox || self.database.url().is_none() { Mode::Sandbox } else { Mode::Production }
+        let is_bare = self.database.url().is_none() && self.platform.named().is_empty();
+        if self.sandbox.sandbox || is_bare { Mode::Sandbox } else { Mode::Production }
     }
 }
 

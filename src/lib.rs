@@ -19,9 +19,9 @@
 //! | [`search`] | filters, order, position |
 //! | [`access`] | who calls, and what the caller may do and see |
 //! | [`store`] | all SQL |
-//! | [`altinn`] | what the platform is asked |
+//! | [`altinn`] | what the platform is asked, and its HTTP clients |
 //! | [`seed`] | made-up data, as skewed as real data is |
-//! | [`sandbox`] | the platform's stand-in, tokens, own PostgreSQL |
+//! | [`sandbox`] | the platform's stand-in, also over HTTP; tokens, own PostgreSQL |
 
 pub mod access;
 pub mod altinn;

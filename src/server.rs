@@ -1,10 +1,12 @@
 //! Composition: settings -> database -> use cases -> router; start and shutdown.
 
+mod dialog_token_keys;
+mod production;
+mod sandbox;
+
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +24,7 @@ use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
 use tower::Layer;
 use tower::util::{MapRequest, MapRequestLayer};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -30,22 +33,20 @@ use tower_http::timeout::TimeoutLayer;
 use crate::access::Access;
 use crate::access::dialog_token::DialogTokenSigner;
 use crate::access::token::TokenVerifier;
-use crate::altinn::PlatformFailure;
+use crate::altinn::{Platform, PlatformFailure};
 use crate::api::http::context;
 use crate::api::http::problem::Problem;
 use crate::api::public::Readiness;
 use crate::api::{self, Api, ApiState, Maintenance};
-use crate::app::{App, Pseudonyms, Turns};
+use crate::app::{App, Failure, Pseudonyms, Turns};
 use crate::clock::Clock;
 use crate::config::{DatabaseSettings, MigratedSettings, Mode, ServeSettings};
 use crate::dialog::create::SeenElsewhere;
-use crate::sandbox::catalogue::{Catalogue, CatalogueError};
-use crate::sandbox::http::SandboxHttp;
-use crate::sandbox::issuers::{Environment, sandbox_issuers};
-use crate::sandbox::keys::{SandboxKeys, SandboxKeysFailure};
+use crate::sandbox::catalogue::{CatalogueError, LiveCatalogue};
+use crate::sandbox::keys::SandboxKeysFailure;
 use crate::sandbox::postgres::{EmbeddedFailure, EmbeddedOptions, EmbeddedPostgres};
 use crate::search::Seal;
-use crate::store::Store;
+use crate::store::{Store, StoreFailure};
 use crate::timestamp::Timestamp;
 
 /// Most connections at a time; more wait to be accepted.
@@ -79,6 +80,12 @@ pub enum StartFailure {
     /// The platform did not answer.
     #[error(transparent)]
     Platform(#[from] PlatformFailure),
+    /// The registry of resources cannot be had.
+    #[error("the registry of resources cannot be read: {0}")]
+    Registry(#[from] Failure),
+    /// The database failed.
+    #[error("the database failed: {0}")]
+    Store(#[from] StoreFailure),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -158,21 +165,10 @@ pub fn connect_options(url: &str) -> Result<PgConnectOptions, StartFailure> {
 /// # Errors
 /// When a setting is missing or wrong.
 pub fn check(settings: &ServeSettings) -> Result<(), StartFailure> {
-    if settings.mode() == Mode::Production {
-        return Err(StartFailure::Setting(
-            "DATABASE_URL is set, but this version has no clients of the national platform yet: tokens and \
-             decisions can only come from the sandbox. Start with --sandbox (or DIALOGPORTEN_SANDBOX=true)."
-                .into(),
-        ));
+    match settings.mode() {
+        Mode::Production => production::check(settings),
+        Mode::Sandbox => sandbox::check(settings),
     }
-    if !settings.listen.ip().is_loopback() && !settings.sandbox.sandbox_allow_remote {
-        return Err(StartFailure::Setting(format!(
-            "The sandbox gives tokens of any identity, so it listens on loopback addresses only; {} is none. \
-             To do it all the same: --sandbox-allow-remote (or DIALOGPORTEN_SANDBOX_ALLOW_REMOTE=true).",
-            settings.listen
-        )));
-    }
-    Ok(())
 }
 
 /// A running service.
@@ -184,6 +180,47 @@ pub struct Server {
     readiness: Readiness,
     stop: watch::Sender<bool>,
     serving: tokio::task::JoinHandle<()>,
+    reloader: Reloader,
+    /// What goes on beside the requests; ends with the service.
+    background: JoinSet<()>,
+}
+
+/// Makes a running service read anew what it is made from.
+#[derive(Clone)]
+pub struct Reloader {
+    app: Arc<App>,
+    clock: Clock,
+    /// The sandbox's catalogue, where it is one.
+    catalogue: Option<Arc<LiveCatalogue>>,
+}
+
+impl Reloader {
+    /// Reads the sandbox's catalogue; in production, the platform's registry.
+    ///
+    /// # Errors
+    /// When it cannot be used; what is known stays.
+    pub async fn reload(&self) -> Result<(), StartFailure> {
+        if let Some(catalogue) = &self.catalogue {
+            catalogue.reload(self.clock.now())?;
+        }
+        self.app.renew_registry(0, true).await?;
+        self.app.follow_registry().await?;
+        Ok(())
+    }
+}
+
+/// What a service stands on: the sandbox's, or that of production.
+struct Backing {
+    platform: Platform,
+    tokens: TokenVerifier,
+    dialog_tokens: DialogTokenSigner,
+    pseudonym_secret: Vec<u8>,
+    /// What has to go on in the background.
+    background: JoinSet<()>,
+    /// The sandbox's own routes.
+    routes: Router,
+    /// The sandbox's catalogue, where it is one.
+    catalogue: Option<Arc<LiveCatalogue>>,
 }
 
 impl Server {
@@ -203,37 +240,40 @@ impl Server {
             Some(url) => url.trim_end_matches('/').to_owned(),
             None => format!("http://{address}"),
         };
-        let keys = Arc::new(SandboxKeys::load_or_create(store.pool()).await?);
-        let catalogue = Arc::new(catalogue(settings.sandbox.catalogue.as_deref())?);
-        let environment = Environment::from_name(catalogue.profile()).unwrap_or_default();
-        let issuers = sandbox_issuers(&keys, environment, &public_url)
-            .map_err(|fault| StartFailure::Setting(fault.to_string()))?;
-        let readiness = Readiness::default();
         let maintenance = maintenance(settings)?;
+        let backing = match settings.mode() {
+            Mode::Production => production::backing(settings, &store, &clock, &public_url).await?,
+            Mode::Sandbox => sandbox::backing(settings, &store, &clock, address, &public_url).await?,
+        };
+        let readiness = Readiness::default();
+        let app = Arc::new(App {
+            store,
+            access: Access::new(backing.platform),
+            clock: clock.clone(),
+            dialog_tokens: backing.dialog_tokens,
+            turns: Turns::default(),
+            seen_elsewhere: seen_elsewhere(&settings.migrated)?,
+            pseudonyms: Pseudonyms::new(&backing.pseudonym_secret),
+            seal: Seal::new(&backing.pseudonym_secret),
+        });
+        // The sandbox's catalogue may have been changed while nothing ran.
+        app.begin_registry(backing.catalogue.is_some()).await?;
         let api = Arc::new(Api {
-            app: App {
-                store,
-                access: Access::load(crate::sandbox::platform::platform(catalogue, &public_url)).await?,
-                clock: clock.clone(),
-                dialog_tokens: DialogTokenSigner::new(keys.dialog_token.clone(), Vec::new(), &public_url),
-                turns: Turns::default(),
-                seen_elsewhere: seen_elsewhere(&settings.migrated)?,
-                pseudonyms: Pseudonyms::new(&keys.pseudonym_secret),
-                seal: Seal::new(&keys.pseudonym_secret),
-            },
-            tokens: TokenVerifier::new(issuers),
+            app: Arc::clone(&app),
+            tokens: backing.tokens,
             maintenance,
             readiness: readiness.clone(),
         });
-        let sandbox = crate::sandbox::http::router(Arc::new(SandboxHttp {
-            keys,
-            clock: clock.clone(),
-            base_url: public_url.clone(),
-            users: credentials(&settings.sandbox.sandbox_credentials),
-            accept_any_credentials: address.ip().is_loopback(),
-        }));
+        let mut background = backing.background;
+        let every = settings.platform.registry_refresh;
+        let keeper = Arc::clone(&app);
+        background.spawn(async move { keeper.keep_registry(every).await });
         let timeout = Duration::from_secs(settings.request_timeout);
-        let router = router(&api, &public_url, clock, timeout, Some(sandbox));
+        let own_routes = match &backing.catalogue {
+            Some(_) => Some(backing.routes.merge(sandbox::explain(&api))),
+            None => None,
+        };
+        let router = router(&api, &public_url, clock.clone(), timeout, own_routes);
 
         let (stop, stopped) = watch::channel(false);
         let service = MapRequestLayer::new(
@@ -241,7 +281,14 @@ impl Server {
         )
         .layer(router);
         let serving = tokio::spawn(serve(listener, service, stopped));
-        Ok(Self { address, public_url, readiness, stop, serving })
+        let reloader = Reloader { app, clock, catalogue: backing.catalogue };
+        Ok(Self { address, public_url, readiness, stop, serving, reloader, background })
+    }
+
+    /// What makes the service read anew what it is made from.
+    #[must_use]
+    pub fn reloader(&self) -> Reloader {
+        self.reloader.clone()
     }
 
     /// Serves until `signal`, then goes on for `delay` with readiness at 503, lets requests end (for
@@ -257,6 +304,7 @@ impl Server {
     /// Stops: requests that have begun come to their end.
     pub async fn stop(mut self) {
         self.readiness.stop();
+        self.background.shutdown().await;
         let _ = self.stop.send(true);
         if tokio::time::timeout(Duration::from_secs(25), &mut self.serving).await.is_err() {
             tracing::warn!("some requests did not end in time");
@@ -317,13 +365,6 @@ async fn accept(
     }
 }
 
-fn catalogue(file: Option<&Path>) -> Result<Catalogue, CatalogueError> {
-    match file {
-        Some(file) => Catalogue::load(file),
-        None => Catalogue::builtin(),
-    }
-}
-
 fn maintenance(settings: &ServeSettings) -> Result<Option<Maintenance>, StartFailure> {
     let retry_at = moment(settings.maintenance_retry_at.as_ref(), "DIALOGPORTEN_MAINTENANCE_RETRY_AT")?;
     Ok(settings.maintenance.then_some(Maintenance { retry_at }))
@@ -344,13 +385,6 @@ fn moment(setting: Option<&String>, name: &str) -> Result<Option<Timestamp>, Sta
         })
     });
     moment.transpose()
-}
-
-fn credentials(setting: &str) -> BTreeMap<String, String> {
-    setting
-        .split_once(':')
-        .map(|(user, password)| BTreeMap::from([(user.to_owned(), password.to_owned())]))
-        .unwrap_or_default()
 }
 
 /// All routes, behind the layers that all requests pass.

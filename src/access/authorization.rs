@@ -8,6 +8,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::caller::Caller;
 use super::catalogue::{DescribedResource, Names};
+use super::explanation::Explanation;
 use super::reach::{DialogScope, SearchScope};
 use super::scope;
 use crate::altinn::{
@@ -17,6 +18,7 @@ use crate::altinn::{
 use crate::dialog::model::{Dialog, RESOURCE_URN_PREFIX, Transmission};
 use crate::dialog::party::PartyUrn;
 use crate::dialog::validate::Writer;
+use crate::store::Registry;
 
 /// Authentication level that a resource demands whose policy says nothing.
 const DEFAULT_LEVEL: u8 = 3;
@@ -37,8 +39,9 @@ pub struct Access {
 }
 
 /// The resource registry's answers, indexed.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Resources {
+    version: i64,
     pub(super) by_id: HashMap<String, ServiceResource>,
     by_owner: HashMap<String, Vec<String>>,
     /// Resources by `urn:altinn:rolecode:…` or `urn:altinn:accesspackage:…`.
@@ -56,33 +59,46 @@ impl Resources {
 }
 
 impl Access {
-    /// Asks the platform for its resources and keeps them.
-    ///
-    /// # Errors
-    /// When the platform does not answer.
-    pub async fn load(platform: Platform) -> Result<Self, PlatformFailure> {
-        let access = Self { platform, resources: ArcSwap::default() };
-        access.refresh().await?;
-        Ok(access)
+    /// Asks this platform. Knows no resources yet.
+    #[must_use]
+    pub fn new(platform: Platform) -> Self {
+        Self { platform, resources: ArcSwap::default() }
     }
 
-    /// Asks the platform for its resources again.
-    ///
-    /// # Errors
-    /// When the platform does not answer; what was known stays.
-    pub async fn refresh(&self) -> Result<(), PlatformFailure> {
-        let mut resources = Resources::default();
-        for resource in self.platform.resources.resources().await? {
+    /// From now on these resources are known, and no others.
+    pub async fn learn(&self, registry: Registry) {
+        let mut resources = Resources { version: registry.version, ..Resources::default() };
+        for resource in registry.resources {
             resources.by_owner.entry(resource.owner_number.clone()).or_default().push(resource.id.clone());
             resources.by_id.insert(resource.id.clone(), resource);
         }
-        for (subject, resource) in self.platform.resources.subject_resources().await? {
+        for (subject, resource) in registry.subject_resources {
             resources.by_subject.entry(subject).or_default().push(resource);
         }
         resources.names = self.present_names().await;
         resources.described = Arc::new(self.describe_all(&resources));
         self.resources.store(Arc::new(resources));
-        Ok(())
+    }
+
+    /// Asks the platform again what service owners, roles and access packages are called.
+    pub async fn renew_names(&self) {
+        let names = self.present_names().await;
+        let mut resources = Resources::clone(&self.resources.load());
+        resources.names = names;
+        resources.described = Arc::new(self.describe_all(&resources));
+        self.resources.store(Arc::new(resources));
+    }
+
+    /// The version of what is known.
+    #[must_use]
+    pub fn registry_version(&self) -> i64 {
+        self.resources.load().version
+    }
+
+    /// Whom it asks.
+    #[must_use]
+    pub fn platform(&self) -> &Platform {
+        &self.platform
     }
 
     /// The resource with this lower-case id.
@@ -170,7 +186,7 @@ impl Access {
         DialogScope::everything()
     }
 
-    /// What an end user may do with a dialog.
+    /// What an end user may do with a dialog. With logs of level `debug`, why is told there.
     ///
     /// # Errors
     /// When the platform does not answer.
@@ -181,19 +197,90 @@ impl Access {
         transmissions: &[Transmission],
         service_owner_labels: &[String],
     ) -> Result<DialogAuthorization, PlatformFailure> {
+        let authorization = self.decide(caller, dialog, transmissions, service_owner_labels).await?;
+        if tracing::enabled!(tracing::Level::DEBUG) {
+            let asked = questions(dialog, transmissions);
+            match self.explanation(caller, dialog, service_owner_labels, &authorization, asked).await {
+                Ok(explanation) => explanation.log(dialog.id),
+                Err(failure) => tracing::debug!(%failure, "a decision could not be explained"),
+            }
+        }
+        Ok(authorization)
+    }
+
+    /// Why an end user may do with a dialog what [`authorize`](Self::authorize) says.
+    ///
+    /// # Errors
+    /// When the platform does not answer.
+    pub async fn explain(
+        &self,
+        caller: &Caller,
+        dialog: &Dialog,
+        transmissions: &[Transmission],
+        service_owner_labels: &[String],
+    ) -> Result<Explanation, PlatformFailure> {
+        let authorization = self.decide(caller, dialog, transmissions, service_owner_labels).await?;
+        let asked = questions(dialog, transmissions);
+        self.explanation(caller, dialog, service_owner_labels, &authorization, asked).await
+    }
+
+    async fn explanation(
+        &self,
+        caller: &Caller,
+        dialog: &Dialog,
+        service_owner_labels: &[String],
+        authorization: &DialogAuthorization,
+        asked: Vec<ActionAttribute>,
+    ) -> Result<Explanation, PlatformFailure> {
+        let parties = self.parties(caller, std::slice::from_ref(&dialog.party)).await?;
+        let party = parties.iter().find(|party| party.party == dialog.party);
+        let references = instance_references(dialog, service_owner_labels);
+        let resources = self.resources.load();
+        let (permitted, denied) =
+            asked.into_iter().partition(|question| authorization.granted.contains(question));
+        Ok(Explanation {
+            service_resource: dialog.service_resource.clone(),
+            is_resource_known: resources.by_id.contains_key(&dialog.service_resource),
+            user_kind: caller.kind.name(),
+            level: authorization.level,
+            minimum_level: authorization.minimum_level,
+            is_level_sufficient: authorization.is_level_sufficient(),
+            may_open: authorization.may_open(),
+            permitted,
+            denied,
+            represents_party: party.is_some(),
+            roles: party.map(|party| party.roles.clone()).unwrap_or_default(),
+            access_packages: party.map(|party| party.access_packages.clone()).unwrap_or_default(),
+            listed_through: grants(&resources, &parties, dialog, &references)
+                .into_iter()
+                .map(|grant| match grant {
+                    Grant::Subject(urn) => urn,
+                    Grant::Resource => "delegation of the resource".to_owned(),
+                    Grant::Instance => "delegation of the instance".to_owned(),
+                })
+                .collect(),
+        })
+    }
+
+    async fn decide(
+        &self,
+        caller: &Caller,
+        dialog: &Dialog,
+        transmissions: &[Transmission],
+        service_owner_labels: &[String],
+    ) -> Result<DialogAuthorization, PlatformFailure> {
         let questions = questions(dialog, transmissions);
         let subject = DecisionSubject {
             user: caller.user.clone(),
+            platform_ids: caller.platform_ids.clone(),
             party: dialog.party.clone(),
             resource: dialog.service_resource.clone(),
             instance: instance_reference(dialog, service_owner_labels),
         };
         let answers = self.platform.decisions.decide(&subject, &questions).await?;
         if answers.len() != questions.len() {
-            return Err(PlatformFailure {
-                service: "authorization",
-                reason: format!("{} answers to {} questions", answers.len(), questions.len()),
-            });
+            let reason = format!("{} answers to {} questions", answers.len(), questions.len());
+            return Err(PlatformFailure::unusable("the policy decision point", reason));
         }
         let granted: BTreeSet<ActionAttribute> =
             questions.into_iter().zip(answers).filter(|(_, permit)| *permit).map(|(q, _)| q).collect();
@@ -551,7 +638,7 @@ mod tests {
     use crate::access::claims::Claims;
     use crate::altinn::{AccessManagement, AccessSubject, PartyNames};
     use crate::dialog::effects::tests::stored;
-    use crate::sandbox::catalogue::Catalogue;
+    use crate::sandbox::catalogue::LiveCatalogue;
     use crate::sandbox::platform::platform;
     use crate::timestamp::Timestamp;
 
@@ -593,7 +680,14 @@ mod tests {
     }
 
     async fn counted() -> (Access, Arc<Counting>) {
-        let sandbox = platform(Arc::new(Catalogue::builtin().unwrap()), "http://localhost");
+        let start = Timestamp::parse("2030-01-01T00:00:00Z").unwrap();
+        let catalogue = LiveCatalogue::open(None, start).unwrap();
+        let registry = Registry {
+            version: 1,
+            resources: catalogue.get().resources(),
+            subject_resources: catalogue.get().subject_resources(),
+        };
+        let sandbox = platform(Arc::new(catalogue), "http://localhost");
         let counting = Arc::new(Counting {
             platform: sandbox.clone(),
             questions: AtomicUsize::default(),
@@ -601,7 +695,9 @@ mod tests {
             most_at_a_time: AtomicUsize::default(),
         });
         let platform = Platform { names: counting.clone(), access_management: counting.clone(), ..sandbox };
-        (Access::load(platform).await.unwrap(), counting)
+        let access = Access::new(platform);
+        access.learn(registry).await;
+        (access, counting)
     }
 
     #[tokio::test]

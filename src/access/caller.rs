@@ -2,6 +2,7 @@
 
 use super::claims::Claims;
 use super::scope::{SERVICE_PROVIDER, Scopes};
+use crate::altinn::PlatformIds;
 use crate::dialog::party::{PartyKind, PartyUrn};
 use crate::json::wire_enum;
 
@@ -35,6 +36,8 @@ pub struct Caller {
     /// The user: whose access counts, and who has seen or done what this request does. For
     /// [`UserKind::Unknown`] the organisation that holds the client.
     pub user: PartyUrn,
+    /// The user in the platform's registers, as far as the user's own token tells.
+    pub platform_ids: PlatformIds,
     /// Scopes of the token.
     pub scopes: Scopes,
     /// Number of the organisation that holds the client, such as the service owner's.
@@ -74,6 +77,7 @@ impl Caller {
         Some(Self {
             kind,
             user,
+            platform_ids: claims.platform_ids.clone(),
             scopes: claims.scopes.clone(),
             organization_number: claims.consumer.clone(),
             organization_code: claims.organization_code.clone(),
@@ -92,6 +96,8 @@ impl Caller {
         Self {
             kind: UserKind::ServiceOwnerOnBehalfOfPerson,
             user: person,
+            // Those of the token are the service owner's.
+            platform_ids: PlatformIds::default(),
             system_user_owner: None,
             impersonated: true,
             ..self.clone()
@@ -113,7 +119,6 @@ mod tests {
     use serde_json::{Map, Value, json};
 
     use super::*;
-    use crate::access::claims::PlatformIds;
     use crate::timestamp::Timestamp;
 
     fn claims(payload: &Value) -> Claims {

@@ -2,13 +2,12 @@
 //!
 //! A claim of the wrong shape counts as absent; nothing in a token can make reading it fail.
 
-use std::fmt;
-
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::scope::Scopes;
+use crate::altinn::PlatformIds;
 use crate::dialog::party::{PartyKind, PartyUrn, is_organization_number};
 use crate::timestamp::Timestamp;
 
@@ -50,24 +49,6 @@ pub struct SystemUser {
     pub urn: PartyUrn,
     /// Number of the organisation that it belongs to.
     pub owner: Option<String>,
-}
-
-/// Ids of the holder in the platform's registers (`urn:altinn:…`).
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct PlatformIds {
-    /// `urn:altinn:userid`
-    pub user_id: Option<i64>,
-    /// `urn:altinn:partyid`
-    pub party_id: Option<i64>,
-    /// `urn:altinn:party:uuid`
-    pub party_uuid: Option<Uuid>,
-}
-
-/// Shows nothing: these ids identify people.
-impl fmt::Debug for PlatformIds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PlatformIds(…)")
-    }
 }
 
 impl Claims {

@@ -9,6 +9,7 @@ pub mod caller;
 mod catalogue;
 pub mod claims;
 pub mod dialog_token;
+mod explanation;
 pub(crate) mod jws;
 pub mod policy;
 mod reach;
@@ -17,5 +18,6 @@ pub mod token;
 
 pub use authorization::{Access, DialogAuthorization, Grant, instance_reference};
 pub use catalogue::{DescribedResource, is_role};
+pub use explanation::Explanation;
 pub(crate) use reach::StreamsBy;
 pub use reach::{DialogScope, SearchScope};

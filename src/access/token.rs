@@ -2,10 +2,12 @@
 //!
 //! The rules are those of RFC 7519, RFC 8725 (best practices) and RFC 6750. Each issuer has keys of
 //! its own, each key one algorithm. Clients send a token many times before it expires: one that has
-//! been found good is known again, as long as the keys of its issuer stay the same. Nothing here waits,
-//! locks or asks the time.
+//! been found good is known again, as long as the keys of its issuer stay the same. Nothing here locks
+//! or asks the time, and nothing waits but for a key that is missing.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use aws_lc_rs::digest;
@@ -14,6 +16,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::{Map, Value};
+use tokio::sync::{Notify, watch};
 
 use super::claims::Claims;
 use crate::timestamp::Timestamp;
@@ -27,6 +30,12 @@ pub const MAX_KEYS: usize = 32;
 /// How many good tokens are known again, at most.
 const KNOWN_TOKENS: usize = 4096;
 
+/// Keys are fetched again for the sake of one that is missing at most once in so many seconds.
+const RENEWAL_SECONDS: i64 = 60;
+
+/// How long a request waits for that.
+const RENEWAL_PATIENCE: Duration = Duration::from_secs(2);
+
 /// How far the clocks of an issuer and ours may differ.
 const LEEWAY_SECONDS: i64 = 2;
 
@@ -39,6 +48,9 @@ pub enum TokenRefusal {
     /// There is one, with this fault.
     #[error("the access token is invalid: {0}")]
     Invalid(&'static str),
+    /// There is one, signed with a key that its issuer does not have, as far as we know.
+    #[error("the access token is invalid: the signing key is unknown")]
+    UnknownKey,
     /// It was issued by somebody whom we do not trust.
     #[error("the issuer of the access token is not trusted")]
     UnknownIssuer,
@@ -54,36 +66,118 @@ impl TokenRefusal {
     pub fn www_authenticate(self) -> Option<String> {
         match self {
             Self::Missing | Self::UnknownIssuer => Some("Bearer".into()),
-            Self::Invalid(fault) => {
-                Some(format!(r#"Bearer error="invalid_token", error_description="{fault}""#))
-            }
+            Self::Invalid(fault) => Some(invalid_token(fault)),
+            Self::UnknownKey => Some(invalid_token("the signing key is unknown")),
             Self::IssuerNotReady => None,
         }
     }
+}
+
+fn invalid_token(fault: &str) -> String {
+    format!(r#"Bearer error="invalid_token", error_description="{fault}""#)
 }
 
 /// Somebody whose tokens we trust.
 pub struct Issuer {
     /// Our name for it.
     pub name: String,
-    /// Its identifier, equal to the claim `iss` to the last character.
-    pub issuer: String,
+    /// Its identifier, equal to the claim `iss` to the last character; none until it has told.
+    identifier: ArcSwapOption<String>,
+    /// What its identifier will be, but for a slash at the end.
+    expected: Option<String>,
     /// The audiences (claim `aud`) of which a token must name one; none: the claim is not looked at.
     pub audiences: Vec<String>,
-    /// Its keys; may be replaced at any time.
-    pub keys: ArcSwap<IssuerKeys>,
+    keys: ArcSwap<IssuerKeys>,
+    renewal: Renewal,
+}
+
+/// How those who check tokens ask for newer keys.
+#[derive(Default)]
+struct Renewal {
+    wanted: Notify,
+    /// Whether keys are being fetched because somebody missed one.
+    is_under_way: AtomicBool,
+    /// How often keys have been asked for, with success or not.
+    done: watch::Sender<u64>,
+    /// When a missing key last made us ask, in seconds since 1970.
+    last: AtomicI64,
 }
 
 impl Issuer {
-    /// An issuer whose tokens may be for any audience.
+    /// An issuer whose keys are known, and whose tokens may be for any audience.
     #[must_use]
     pub fn new(name: &str, issuer: &str, keys: IssuerKeys) -> Self {
         Self {
-            name: name.into(),
-            issuer: issuer.into(),
-            audiences: Vec::new(),
+            identifier: ArcSwapOption::from_pointee(issuer.to_owned()),
             keys: ArcSwap::from_pointee(keys),
+            ..Self::unknown(name, None)
         }
+    }
+
+    /// An issuer that tells its identifier and its keys in the metadata at `url`.
+    #[must_use]
+    pub fn discovered(name: &str, url: &str) -> Self {
+        // OpenID Connect Discovery 1.0 section 4 puts the well-known path after that of the issuer,
+        // RFC 8414 section 3.1 before it.
+        let (start, end) = url.split_once("/.well-known/").unwrap_or((url, ""));
+        let path = end.split_once('/').map_or("", |(_, path)| path);
+        let expected = format!("{start}/{path}");
+        Self::unknown(name, Some(expected.trim_end_matches('/').to_owned()))
+    }
+
+    fn unknown(name: &str, expected: Option<String>) -> Self {
+        Self {
+            name: name.into(),
+            identifier: ArcSwapOption::empty(),
+            expected,
+            audiences: Vec::new(),
+            keys: ArcSwap::default(),
+            renewal: Renewal::default(),
+        }
+    }
+
+    /// From now on it has this identifier and these keys.
+    pub fn learn(&self, identifier: &str, keys: IssuerKeys) {
+        let is_known = self.identifier.load().as_ref().is_some_and(|known| known.as_str() == identifier);
+        if !is_known {
+            self.identifier.store(Some(Arc::new(identifier.to_owned())));
+        }
+        // Who was let in with the keys before is asked for a signature once more.
+        if **self.keys.load() != keys {
+            self.keys.store(Arc::new(keys));
+        }
+    }
+
+    /// Waits until somebody misses a key, or for so long.
+    pub async fn renewal_wanted(&self, at_most: Duration) {
+        let _ = tokio::time::timeout(at_most, self.renewal.wanted.notified()).await;
+    }
+
+    /// The issuer has been asked for its keys, and what it said was learnt.
+    pub fn renewal_done(&self) {
+        self.renewal.is_under_way.store(false, Ordering::SeqCst);
+        self.renewal.done.send_modify(|count| *count += 1);
+    }
+
+    /// Has the keys fetched again, at most once a minute, and waits for them a little. Says whether it
+    /// did.
+    async fn renew(&self, now: Timestamp) -> bool {
+        if self.expected.is_none() {
+            return false;
+        }
+        let mut done = self.renewal.done.subscribe();
+        let before = *done.borrow();
+        let now = now.unix_seconds();
+        let last = self.renewal.last.load(Ordering::SeqCst);
+        let is_time = now >= last.saturating_add(RENEWAL_SECONDS)
+            && self.renewal.last.compare_exchange(last, now, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+        if is_time {
+            self.renewal.is_under_way.store(true, Ordering::SeqCst);
+            self.renewal.wanted.notify_one();
+        } else if !self.renewal.is_under_way.load(Ordering::SeqCst) {
+            return *done.borrow() > before;
+        }
+        tokio::time::timeout(RENEWAL_PATIENCE, done.wait_for(|count| *count > before)).await.is_ok()
     }
 
     /// The same issuer, but a token must name one of these audiences.
@@ -110,10 +204,20 @@ impl Issuer {
 #[derive(Default)]
 pub struct IssuerKeys(Vec<IssuerKey>);
 
+/// Whether they are the same keys in the same order.
+impl PartialEq for IssuerKeys {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.len() == other.0.len()
+            && self.0.iter().zip(&other.0).all(|(one, other)| one.source == other.source)
+    }
+}
+
 struct IssuerKey {
     kid: Option<String>,
     algorithm: Algorithm,
     key: DecodingKey,
+    /// The JWK as it was read.
+    source: Value,
 }
 
 /// A document that gives no keys.
@@ -157,7 +261,7 @@ impl IssuerKeys {
             .filter(|key| key.algorithm == algorithm)
             .peekable();
         if keys.peek().is_none() {
-            return Err(TokenRefusal::Invalid("the signing key is unknown"));
+            return Err(TokenRefusal::UnknownKey);
         }
         let verifies = |key: &IssuerKey| {
             jsonwebtoken::crypto::verify(token.signature, token.message.as_bytes(), &key.key, algorithm)
@@ -168,8 +272,8 @@ impl IssuerKeys {
 }
 
 impl IssuerKey {
-    fn from_jwk(jwk: &Value) -> Option<Self> {
-        let jwk: Jwk = serde_json::from_value(jwk.clone()).ok()?;
+    fn from_jwk(source: &Value) -> Option<Self> {
+        let jwk: Jwk = serde_json::from_value(source.clone()).ok()?;
         let can_verify =
             jwk.common.key_operations.as_ref().is_none_or(|o| o.contains(&KeyOperations::Verify));
         let is_for_signatures =
@@ -179,7 +283,7 @@ impl IssuerKey {
         }
         let algorithm = pinned_algorithm(&jwk)?;
         let key = DecodingKey::from_jwk(&jwk).ok()?;
-        Some(Self { kid: jwk.common.key_id, algorithm, key })
+        Some(Self { kid: jwk.common.key_id, algorithm, key, source: source.clone() })
     }
 }
 
@@ -245,7 +349,7 @@ impl<'a> Token<'a> {
         match self.header.get("kid") {
             None => Ok((algorithm, None)),
             Some(Value::String(kid)) => Ok((algorithm, Some(kid))),
-            Some(_) => Err(TokenRefusal::Invalid("the signing key is unknown")),
+            Some(_) => Err(TokenRefusal::UnknownKey),
         }
     }
 
@@ -315,6 +419,40 @@ impl TokenVerifier {
         Self { issuers, known: (0..KNOWN_TOKENS).map(|_| ArcSwapOption::empty()).collect() }
     }
 
+    /// As [`verify`](Self::verify), but when the token names a key that we do not know, its issuer is
+    /// asked for its keys first: at most once a minute.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub async fn verify_or_renew(
+        &self,
+        authorization: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Arc<Claims>, TokenRefusal> {
+        let outcome = self.verify(authorization, now);
+        if outcome.as_ref().err() != Some(&TokenRefusal::UnknownKey) {
+            return outcome;
+        }
+        let is_renewed = {
+            let issuer = self.issuer(&Token::parse(bearer_token(authorization)?)?)?;
+            issuer.renew(now).await
+        };
+        if is_renewed { self.verify(authorization, now) } else { outcome }
+    }
+
+    fn issuer(&self, token: &Token<'_>) -> Result<&Arc<Issuer>, TokenRefusal> {
+        let named = token.payload.get("iss").and_then(Value::as_str).ok_or(TokenRefusal::UnknownIssuer)?;
+        let mut is_awaited = false;
+        for issuer in &self.issuers {
+            match &*issuer.identifier.load() {
+                Some(identifier) if identifier.as_str() == named => return Ok(issuer),
+                Some(_) => {}
+                None => is_awaited |= issuer.expected.as_deref() == Some(named.trim_end_matches('/')),
+            }
+        }
+        Err(if is_awaited { TokenRefusal::IssuerNotReady } else { TokenRefusal::UnknownIssuer })
+    }
+
     /// The claims of the token in an `Authorization` header (`Bearer …`).
     ///
     /// # Errors
@@ -331,12 +469,7 @@ impl TokenVerifier {
             return Ok(Arc::clone(&known.claims));
         }
         let token = Token::parse(text)?;
-        let issuer = token.payload.get("iss").and_then(Value::as_str);
-        let issuer = self
-            .issuers
-            .iter()
-            .find(|known| Some(known.issuer.as_str()) == issuer)
-            .ok_or(TokenRefusal::UnknownIssuer)?;
+        let issuer = self.issuer(&token)?;
         let keys = issuer.keys.load_full();
         keys.check_signature(&token)?;
         let times = token.times()?;
@@ -385,7 +518,7 @@ mod tests {
     const HEADER: TokenRefusal = TokenRefusal::Invalid("its header has a member that is not accepted");
     const TYPE: TokenRefusal = TokenRefusal::Invalid("it is not an access token");
     const ALGORITHM: TokenRefusal = TokenRefusal::Invalid("its signing algorithm is not accepted");
-    const KEY: TokenRefusal = TokenRefusal::Invalid("the signing key is unknown");
+    const KEY: TokenRefusal = TokenRefusal::UnknownKey;
     const SIGNATURE: TokenRefusal = TokenRefusal::Invalid("the signature is wrong");
     const NO_EXPIRY: TokenRefusal = TokenRefusal::Invalid("it does not tell when it expires");
     const EXPIRED: TokenRefusal = TokenRefusal::Invalid("it has expired");

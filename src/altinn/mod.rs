@@ -1,44 +1,111 @@
 //! What the service needs to know from the national platform, each question behind a trait.
 //!
-//! The sandbox answers from its catalogue; in production HTTP clients of the platform's APIs do.
-//! Nothing outside these two can tell which one runs.
+//! The sandbox answers from its catalogue; in production the HTTP clients in this module do. Nothing
+//! outside these two can tell which one runs.
+
+mod access_management;
+mod authorization;
+mod circuit;
+mod client;
+mod credentials;
+mod issuers;
+pub mod production;
+mod register;
+pub(crate) mod remembered;
+mod remembering;
+mod resource_registry;
+pub(crate) mod rsa;
+pub(crate) mod xacml;
+
+/// Shapes that the sandbox's platform answers with.
+pub(crate) mod wire {
+    pub(crate) use super::access_management::{WireInstance, WireParty};
+}
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::dialog::party::PartyUrn;
+use crate::dialog::party::{PartyKind, PartyUrn};
+use crate::timestamp::Timestamp;
+
+pub use issuers::HttpIssuers;
 
 /// Texts by lower-case language code.
 pub type LocalizedTexts = BTreeMap<String, String>;
 
 /// The platform did not answer, or not sensibly. Never taken for a decision.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{service} did not answer: {reason}")]
+#[error("{service} {}: {reason}", if *is_unavailable { "does not answer" } else { "gave no usable answer" })]
 pub struct PlatformFailure {
     /// Which API of the platform.
     pub service: &'static str,
     /// What happened, without secrets or identity numbers.
     pub reason: String,
+    /// Whether there was no answer at all, so that trying again later may help.
+    pub is_unavailable: bool,
+}
+
+impl PlatformFailure {
+    /// There was no answer in time.
+    pub fn unavailable(service: &'static str, reason: impl Into<String>) -> Self {
+        Self { service, reason: reason.into(), is_unavailable: true }
+    }
+
+    /// There was an answer, and it is of no use.
+    pub fn unusable(service: &'static str, reason: impl Into<String>) -> Self {
+        Self { service, reason: reason.into(), is_unavailable: false }
+    }
 }
 
 /// The catalogue of services and who owns them.
 #[async_trait]
 pub trait ResourceRegistry: Send + Sync {
     /// All resources of the supported types.
-    async fn resources(&self) -> Result<Vec<ServiceResource>, PlatformFailure>;
+    async fn resources(&self) -> Result<Vec<ListedResource>, PlatformFailure>;
 
-    /// Which roles and access packages give access to which resources: pairs of
-    /// `urn:altinn:rolecode:…` or `urn:altinn:accesspackage:…`, and a resource id.
-    async fn subject_resources(&self) -> Result<Vec<(String, String)>, PlatformFailure>;
+    /// The least authentication level that the resource's policy demands; `None` when it says nothing
+    /// or there is no policy.
+    async fn minimum_level(&self, resource: &str) -> Result<Option<u8>, PlatformFailure>;
+
+    /// What has changed after `since`, or all there is, about which roles and access packages give
+    /// access to which resources; in the order in which it happened.
+    async fn subject_resources(
+        &self,
+        since: Option<Timestamp>,
+    ) -> Result<Vec<SubjectResource>, PlatformFailure>;
 
     /// The organisations that own services, as the platform presents them.
     async fn service_owners(&self) -> Result<Vec<ServiceOwner>, PlatformFailure>;
 
     /// Where the platform describes the resource with this id, for links in answers.
     fn description_url(&self, resource: &str) -> String;
+}
+
+/// A resource as the registry lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedResource {
+    /// The resource; its level is set only if `has_level`.
+    pub resource: ServiceResource,
+    /// Whether the list tells the level. Otherwise it is asked for, one resource at a time.
+    pub has_level: bool,
+}
+
+/// That holders of a role or access package may read a resource, or no longer may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubjectResource {
+    /// `urn:altinn:rolecode:…` or `urn:altinn:accesspackage:…`, in lower case.
+    pub subject: String,
+    /// Lower-case id of the resource.
+    pub resource: String,
+    /// When it became so.
+    pub updated_at: Timestamp,
+    /// Whether they no longer may.
+    pub is_deleted: bool,
 }
 
 /// An organisation that owns services.
@@ -53,7 +120,7 @@ pub struct ServiceOwner {
 }
 
 /// One service of the catalogue.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceResource {
     /// Lower-case id, without `urn:altinn:resource:`.
     pub id: String,
@@ -84,11 +151,13 @@ pub trait PolicyDecisionPoint: Send + Sync {
     ) -> Result<Vec<bool>, PlatformFailure>;
 }
 
-/// Who asks, and on which dialog.
-#[derive(Clone, Debug)]
+/// Who asks, and on which dialog. All that an answer depends on, besides the questions.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DecisionSubject {
     /// The user.
     pub user: PartyUrn,
+    /// The user in the platform's registers, as far as the user's own token tells.
+    pub platform_ids: PlatformIds,
     /// The dialog's party.
     pub party: PartyUrn,
     /// The dialog's resource id, without `urn:altinn:resource:`.
@@ -98,8 +167,26 @@ pub struct DecisionSubject {
     pub instance: String,
 }
 
+/// Ids of somebody in the platform's registers (claims `urn:altinn:…`).
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct PlatformIds {
+    /// `urn:altinn:userid`
+    pub user_id: Option<i64>,
+    /// `urn:altinn:partyid`
+    pub party_id: Option<i64>,
+    /// `urn:altinn:party:uuid`
+    pub party_uuid: Option<Uuid>,
+}
+
+/// Shows nothing: these ids identify people.
+impl fmt::Debug for PlatformIds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PlatformIds(…)")
+    }
+}
+
 /// An action on a part of a resource. The whole resource is the attribute `main`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct ActionAttribute {
     /// Name of the action in the policy, such as `read`.
     pub action: String,
@@ -219,6 +306,41 @@ pub struct AuthorizedInstance {
 pub trait PartyNames: Send + Sync {
     /// The name as it is shown for an actor, or `None` where nobody has this identifier.
     async fn name(&self, party: &PartyUrn) -> Result<Option<String>, PlatformFailure>;
+}
+
+/// The name that follows from the identifier itself, for those that no register knows.
+pub(crate) fn name_of_its_own(party: &PartyUrn) -> Option<String> {
+    match party.kind() {
+        PartyKind::Email | PartyKind::LegacySelfIdentified => Some(party.id().to_owned()),
+        PartyKind::Feide => Some(format!("Feide-bruker {}", party.id().chars().take(6).collect::<String>())),
+        PartyKind::Person | PartyKind::Organization | PartyKind::SystemUser => None,
+    }
+}
+
+/// "First Middle Last" as "Last First Middle".
+pub(crate) fn family_name_first(name: &str) -> String {
+    let name = name.trim();
+    match name.rsplit_once(char::is_whitespace) {
+        Some((given, family)) => format!("{family} {}", given.trim_end()),
+        None => name.to_owned(),
+    }
+}
+
+/// Somebody who issues access tokens tells its identifier and its keys.
+#[async_trait]
+pub trait IssuerDocuments: Send + Sync {
+    /// What the metadata at `url` (`OpenID` Connect Discovery 1.0 or RFC 8414) and the key set to which
+    /// it points say now.
+    async fn fetch(&self, url: &str) -> Result<IssuerDocument, PlatformFailure>;
+}
+
+/// What an issuer of access tokens says of itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IssuerDocument {
+    /// Its identifier, the claim `iss` of its tokens.
+    pub issuer: String,
+    /// Its keys, as a JWK set (RFC 7517).
+    pub keys: serde_json::Value,
 }
 
 /// Everything the service asks of the platform.

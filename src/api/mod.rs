@@ -19,7 +19,7 @@ use crate::timestamp::Timestamp;
 /// What every handler can reach.
 pub struct Api {
     /// The use cases.
-    pub app: App,
+    pub app: Arc<App>,
     /// Checks access tokens.
     pub tokens: TokenVerifier,
     /// Whether all requests are turned away, and until when.

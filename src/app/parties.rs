@@ -58,7 +58,7 @@ impl App {
         // Everybody but a system represents at least themselves.
         if parties.is_empty() && caller.kind != UserKind::SystemUser {
             let reason = "it knows no party of the user".to_owned();
-            return Err(PlatformFailure { service: "access management", reason }.into());
+            return Err(PlatformFailure::unusable("access management", reason).into());
         }
         Ok(PartiesView { authorized_parties: parties.into_iter().map(|party| view(party, caller)).collect() })
     }

@@ -10,6 +10,7 @@ use crate::dialog::party::PartyUrn;
 use crate::dialog::refusal::Refusal;
 use crate::search::{Cursor, Filters, Page};
 use crate::store::{Listing, StoreFailure};
+use crate::timestamp::Timestamp;
 
 /// What is searched for.
 #[derive(Clone, Debug)]
@@ -50,7 +51,7 @@ impl App {
         let filters = Filters { only_visible: true, ..search.filters.clone() };
         let scope = self.access.search_scope(caller, &search.parties, &search.resources).await?;
         let search = DialogSearch { filters, ..search.clone() };
-        let listing = self.list(Some(scope), &search, false).await?;
+        let listing = self.list(Some(scope), &search, false, now).await?;
         let mut levels: HashMap<String, u32> = HashMap::new();
         Ok(self.page(listing, &search, |listed| {
             let resource = &listed.dialog.service_resource;
@@ -84,7 +85,7 @@ impl App {
         };
         let filters = Filters { only_visible: caller.impersonated, ..filters.clone() };
         let search = DialogSearch { filters, ..search.clone() };
-        let listing = self.list(scope, &search, true).await?;
+        let listing = self.list(scope, &search, true, self.clock.now()).await?;
         let user = caller.impersonated.then_some(caller.user.as_str());
         let eyes = Eyes { user, authorization: None, shades: None };
         Ok(self.page(listing, &search, |listed| eyes.listed(listed, true)))
@@ -95,20 +96,18 @@ impl App {
         scope: Option<SearchScope>,
         search: &DialogSearch,
         for_owner: bool,
+        now: Timestamp,
     ) -> Result<Listing, Failure> {
         let Some(scope) = scope.filter(|scope| !scope.is_empty()) else {
             return Ok(Listing { dialogs: Vec::new(), has_next_page: false, next: None });
         };
         let DialogSearch { filters, page, .. } = search;
-        self.store.search(&scope, filters, page, for_owner, self.clock.now()).await.map_err(|failure| {
-            match failure {
-                StoreFailure::TimedOut => {
-                    let text =
-                        "The search takes too long; ask for fewer parties or services, or a shorter time.";
-                    Failure::from(Refusal::unprocessable("Search", text))
-                }
-                failure => failure.into(),
+        self.store.search(&scope, filters, page, for_owner, now).await.map_err(|failure| match failure {
+            StoreFailure::TimedOut => {
+                let text = "The search takes too long; ask for fewer parties or services, or a shorter time.";
+                Failure::from(Refusal::unprocessable("Search", text))
             }
+            failure => failure.into(),
         })
     }
 

@@ -3,12 +3,14 @@
 mod docs;
 mod health;
 mod openapi;
+mod reindex;
 mod seed;
 mod serve;
 mod token;
 
 use std::process::ExitCode;
 
+use crate::access::dialog_token::DialogTokenKey;
 use crate::config::{self, Command, CommandLine, DatabaseSettings};
 use crate::server::{Database, StartFailure};
 
@@ -23,12 +25,21 @@ pub async fn run(command_line: CommandLine) -> Result<ExitCode, Box<dyn std::err
         Some(Command::Migrate(settings)) => migrate(&settings).await?,
         Some(Command::Token(settings)) => println!("{}", token::token(&settings).await?),
         Some(Command::Seed(settings)) => seed::seed(&settings).await?,
+        Some(Command::Reindex(settings)) => reindex::reindex(&settings).await?,
         Some(Command::Health(settings)) => health::health(settings.listen)?,
         Some(Command::Openapi(settings)) => openapi::openapi(&settings.out)?,
         Some(Command::Docs(settings)) => docs::docs(&settings.out)?,
+        Some(Command::Key) => println!("{}", key()?),
         Some(Command::Settings) => print!("{}", config::reference()),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A new private key for dialog tokens.
+fn key() -> Result<serde_json::Value, Box<dyn std::error::Error>> {
+    let mut bytes = [0; 32];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| "the machine gives no randomness")?;
+    Ok(DialogTokenKey::private_jwk(&bytes)?)
 }
 
 async fn migrate(settings: &DatabaseSettings) -> Result<(), StartFailure> {

@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::clock::Clock;
 use crate::config::{Mode, ServeSettings};
-use crate::server::{self, Database, Server, StartFailure};
+use crate::server::{self, Database, Reloader, Server, StartFailure};
 use crate::telemetry;
 
 /// Serves until the program is told to stop.
@@ -31,6 +31,7 @@ pub async fn serve(settings: &ServeSettings) -> Result<(), StartFailure> {
     } else {
         10
     };
+    reload_on_hangup(server.reloader())?;
     let delay = Duration::from_secs(settings.shutdown_delay.unwrap_or(default_delay));
     server.run_until(stop, delay).await;
     database.close().await;
@@ -61,6 +62,21 @@ fn stop_signal() -> Result<impl Future<Output = ()>, StartFailure> {
     Ok(async move {
         let _ = receiver.recv().await;
     })
+}
+
+/// On SIGHUP the catalogue, or the registry of resources, is read again.
+fn reload_on_hangup(reloader: Reloader) -> Result<(), StartFailure> {
+    let mut hangup = signal(SignalKind::hangup())
+        .map_err(|error| StartFailure::Setting(format!("signals cannot be received: {error}")))?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            match reloader.reload().await {
+                Ok(()) => tracing::info!("read again"),
+                Err(error) => tracing::error!(%error, "could not be read again"),
+            }
+        }
+    });
+    Ok(())
 }
 
 /// What a newcomer needs: two commands that work when pasted.

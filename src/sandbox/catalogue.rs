@@ -6,6 +6,7 @@
 
 mod check;
 mod file;
+mod live;
 mod policy;
 
 use std::borrow::Cow;
@@ -17,6 +18,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use self::file::{File, OWN_PERSON};
+pub use self::live::LiveCatalogue;
 pub(super) use self::policy::{MAIN, Policy, Target};
 use crate::altinn::{AuthorizedInstance, AuthorizedParty, LocalizedTexts, ServiceOwner, ServiceResource};
 use crate::dialog::party::{PartyKind, PartyUrn};
@@ -63,6 +65,8 @@ pub struct Catalogue {
     access_packages: HashMap<String, AccessPackage>,
     resources: HashMap<String, Resource>,
     represented: HashMap<PartyUrn, Represented>,
+    /// People by their numeric ids in the platform's registers.
+    numbered: HashMap<i64, PartyUrn>,
 }
 
 /// Settings of the token generator.
@@ -263,6 +267,11 @@ impl Catalogue {
         }
     }
 
+    /// Whoever has this numeric id, as user or as party, in the platform's registers.
+    pub(super) fn numbered(&self, id: i64) -> Option<&PartyUrn> {
+        self.numbered.get(&id)
+    }
+
     /// The system user with this identifier.
     pub fn system_user(&self, urn: &PartyUrn) -> Option<&SystemUser> {
         self.system_users.get(urn)
@@ -289,6 +298,30 @@ impl Catalogue {
     /// The resource with this lower-case id.
     pub(super) fn resource(&self, id: &str) -> Option<&Resource> {
         self.resources.get(id)
+    }
+
+    /// Whether the rules permit `action` on a part of a resource to somebody with this `access` to the
+    /// party, in a dialog about `instance`. The case of the resource's id does not matter.
+    pub(super) fn permits(
+        &self,
+        access: &AuthorizedParty,
+        resource: &str,
+        instance: &str,
+        action: &str,
+        part: &str,
+    ) -> bool {
+        let id = resource.to_lowercase();
+        self.resource(&id)
+            .is_some_and(|resource| resource.policy.permits(access, &id, instance, action, part))
+    }
+
+    /// The name in the register: of persons, the family name last.
+    pub(super) fn registered_name(&self, urn: &PartyUrn) -> Option<String> {
+        match urn.kind() {
+            PartyKind::Person | PartyKind::Organization => self.party(urn).map(|party| party.name.clone()),
+            PartyKind::SystemUser => self.system_user(urn).map(|user| user.name.clone()),
+            PartyKind::Email | PartyKind::LegacySelfIdentified | PartyKind::Feide => None,
+        }
     }
 
     /// Whom `user` can represent: organisations before persons before self-identified users, then
@@ -339,6 +372,11 @@ impl Catalogue {
     fn index(file: File) -> Self {
         let parties = Register::new(&file).parties;
         let represented = representation(&file, &parties);
+        let numbered = parties
+            .values()
+            .map(|party| (i64::from(derived_number(&party.urn)), party.urn.clone()))
+            .chain(parties.values().map(|party| (i64::from(party.party_id), party.urn.clone())))
+            .collect();
         let codes: HashMap<String, Option<String>> =
             file.organizations.iter().map(|org| (org.number.clone(), org.code.clone())).collect();
         Self {
@@ -381,6 +419,7 @@ impl Catalogue {
                 })
                 .collect(),
             represented,
+            numbered,
         }
     }
 }
@@ -612,6 +651,11 @@ fn derived_uuid(urn: &PartyUrn) -> Uuid {
 fn derived_id(uuid: Uuid) -> i32 {
     let hash = uuid.as_fields().0;
     50_000_000 + i32::try_from(hash % 10_000_000).unwrap_or_default()
+}
+
+/// The numeric id, as user and as party, of somebody for whom none is given.
+pub(super) fn derived_number(urn: &PartyUrn) -> i32 {
+    derived_id(derived_uuid(urn))
 }
 
 /// `id`, or the next one that nobody has.

@@ -12,20 +12,23 @@ use serde_json::{Value, json};
 
 use crate::access::dialog_token::DialogTokenKey;
 use crate::access::jws;
+use crate::altinn::rsa::private_key_members;
 
 const ALTINN: &str = "sandbox.issuer.altinn";
 const MASKINPORTEN: &str = "sandbox.issuer.maskinporten";
 const IDPORTEN: &str = "sandbox.issuer.idporten";
+const CLIENT: &str = "sandbox.client";
 const DIALOG_TOKEN: &str = "sandbox.dialog-token";
 const PSEUDONYM: &str = "sandbox.pseudonym";
 
 type Make = fn() -> Result<Vec<u8>, Unspecified>;
 
 /// What is kept, by name, and how it is made.
-const SECRETS: [(&str, Make); 5] = [
+const SECRETS: [(&str, Make); 6] = [
     (ALTINN, rsa_private_key),
     (MASKINPORTEN, rsa_private_key),
     (IDPORTEN, rsa_private_key),
+    (CLIENT, rsa_private_key),
     (DIALOG_TOKEN, random_bytes),
     (PSEUDONYM, random_bytes),
 ];
@@ -64,6 +67,8 @@ pub struct SandboxKeys {
     pub maskinporten: SigningKey,
     /// Signs as the issuer of tokens for people.
     pub idporten: SigningKey,
+    /// Signs the grants of the one client that the sandbox's Maskinporten knows.
+    pub client: SigningKey,
     /// Signs dialog tokens.
     pub dialog_token: DialogTokenKey,
     /// The secret from which pseudonyms of people are derived.
@@ -113,6 +118,7 @@ impl SandboxKeys {
             altinn: signing_key(ALTINN)?,
             maskinporten: signing_key(MASKINPORTEN)?,
             idporten: signing_key(IDPORTEN)?,
+            client: signing_key(CLIENT)?,
             dialog_token: DialogTokenKey::from_private_component(bytes(DIALOG_TOKEN)?)
                 .map_err(|_| SandboxKeysFailure::Unusable(DIALOG_TOKEN))?,
             pseudonym_secret: bytes(PSEUDONYM)?
@@ -168,6 +174,17 @@ impl SigningKey {
         }] })
     }
 
+    /// The private key as a JWK (RFC 7518 section 6.3.2); `None` if the cryptographic library does not
+    /// give it.
+    #[must_use]
+    pub fn private_jwk(&self) -> Option<Value> {
+        let pkcs8: Pkcs8V1Der<'_> = self.pair.as_der().ok()?;
+        let mut jwk = private_key_members(pkcs8.as_ref())?;
+        jwk.insert("kty".into(), "RSA".into());
+        jwk.insert("kid".into(), self.kid.as_str().into());
+        Some(jwk.into())
+    }
+
     /// The header of the tokens that it signs.
     #[must_use]
     pub fn header(&self) -> Value {
@@ -200,6 +217,7 @@ impl fmt::Debug for SandboxKeys {
             .field("altinn", &self.altinn)
             .field("maskinporten", &self.maskinporten)
             .field("idporten", &self.idporten)
+            .field("client", &self.client)
             .field("dialog_token", &self.dialog_token)
             .finish_non_exhaustive()
     }
@@ -231,7 +249,7 @@ mod tests {
 
     #[test]
     fn only_missing_secrets_are_made() {
-        let made = make(&[ALTINN, MASKINPORTEN, IDPORTEN, PSEUDONYM]).unwrap();
+        let made = make(&[ALTINN, MASKINPORTEN, IDPORTEN, CLIENT, PSEUDONYM]).unwrap();
         assert_eq!(made.into_keys().collect::<Vec<_>>(), [DIALOG_TOKEN]);
     }
 
@@ -242,8 +260,11 @@ mod tests {
         let good: BTreeMap<String, Vec<u8>> = SECRETS
             .iter()
             .map(|(name, _)| {
-                let value =
-                    if name.starts_with("sandbox.issuer") { der.as_ref().to_vec() } else { vec![7; 32] };
+                let value = if name.starts_with("sandbox.issuer") || *name == CLIENT {
+                    der.as_ref().to_vec()
+                } else {
+                    vec![7; 32]
+                };
                 ((*name).to_owned(), value)
             })
             .collect();

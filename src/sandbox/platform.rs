@@ -5,19 +5,21 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::catalogue::{Catalogue, MAIN, Target};
+use super::catalogue::{Catalogue, LiveCatalogue, MAIN, Target};
 use crate::altinn::{
-    AccessManagement, AccessSubject, ActionAttribute, AuthorizedParty, DecisionSubject, PartyNames, Platform,
-    PlatformFailure, PolicyDecisionPoint, ResourceRegistry, ServiceOwner, ServiceResource,
+    AccessManagement, AccessSubject, ActionAttribute, AuthorizedParty, DecisionSubject, ListedResource,
+    PartyNames, Platform, PlatformFailure, PolicyDecisionPoint, ResourceRegistry, ServiceOwner,
+    SubjectResource, family_name_first, name_of_its_own,
 };
 use crate::dialog::party::{PartyKind, PartyUrn};
+use crate::timestamp::Timestamp;
 
 /// What is encoded in a URI's segment: all but the unreserved characters (RFC 3986, section 2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A platform that knows what `catalogue` says, and never fails. Links to it begin with `base_url`,
-/// which has no slash at its end.
-pub fn platform(catalogue: Arc<Catalogue>, base_url: &str) -> Platform {
+/// A platform that knows what `catalogue` says at the time, and never fails. Links to it begin with
+/// `base_url`, which has no slash at its end.
+pub fn platform(catalogue: Arc<LiveCatalogue>, base_url: &str) -> Platform {
     let sandbox = Arc::new(Sandbox { catalogue, base_url: base_url.to_owned() });
     Platform {
         resources: sandbox.clone(),
@@ -28,22 +30,30 @@ pub fn platform(catalogue: Arc<Catalogue>, base_url: &str) -> Platform {
 }
 
 struct Sandbox {
-    catalogue: Arc<Catalogue>,
+    catalogue: Arc<LiveCatalogue>,
     base_url: String,
 }
 
 #[async_trait]
 impl ResourceRegistry for Sandbox {
-    async fn resources(&self) -> Result<Vec<ServiceResource>, PlatformFailure> {
-        Ok(self.catalogue.resources())
+    async fn resources(&self) -> Result<Vec<ListedResource>, PlatformFailure> {
+        let resources = self.catalogue.get().resources().into_iter();
+        Ok(resources.map(|resource| ListedResource { resource, has_level: true }).collect())
     }
 
-    async fn subject_resources(&self) -> Result<Vec<(String, String)>, PlatformFailure> {
-        Ok(self.catalogue.subject_resources())
+    async fn minimum_level(&self, resource: &str) -> Result<Option<u8>, PlatformFailure> {
+        Ok(self.catalogue.get().resource(resource).and_then(|resource| resource.service.minimum_level))
+    }
+
+    async fn subject_resources(
+        &self,
+        since: Option<Timestamp>,
+    ) -> Result<Vec<SubjectResource>, PlatformFailure> {
+        Ok(self.catalogue.subject_resources(since))
     }
 
     async fn service_owners(&self) -> Result<Vec<ServiceOwner>, PlatformFailure> {
-        Ok(self.catalogue.service_owners())
+        Ok(self.catalogue.get().service_owners())
     }
 
     fn description_url(&self, resource: &str) -> String {
@@ -58,22 +68,18 @@ impl PolicyDecisionPoint for Sandbox {
         about: &DecisionSubject,
         questions: &[ActionAttribute],
     ) -> Result<Vec<bool>, PlatformFailure> {
-        let access = self.catalogue.access(&about.user, &about.party);
-        let decide = |question| access.as_deref().is_some_and(|access| self.permits(about, access, question));
-        Ok(questions.iter().map(decide).collect())
-    }
-}
-
-impl Sandbox {
-    fn permits(&self, about: &DecisionSubject, access: &AuthorizedParty, question: &ActionAttribute) -> bool {
-        let (resource, part) = match Target::of(&question.attribute) {
-            Target::Part(part) => (about.resource.as_str(), part),
-            Target::Resource(other) => (other, MAIN),
+        let catalogue = self.catalogue.get();
+        let access = catalogue.access(&about.user, &about.party);
+        let decide = |question: &ActionAttribute| {
+            let (resource, instance, part) = match Target::of(&question.attribute) {
+                Target::Part(part) => (about.resource.as_str(), about.instance.as_str(), part),
+                Target::Resource(other) => (other, "", MAIN),
+            };
+            access
+                .as_deref()
+                .is_some_and(|access| catalogue.permits(access, resource, instance, &question.action, part))
         };
-        let id = resource.to_lowercase();
-        self.catalogue.resource(&id).is_some_and(|resource| {
-            resource.policy.permits(access, &id, &about.instance, &question.action, part)
-        })
+        Ok(questions.iter().map(decide).collect())
     }
 }
 
@@ -84,21 +90,18 @@ impl AccessManagement for Sandbox {
         user: &PartyUrn,
         filter: &[PartyUrn],
     ) -> Result<Vec<AuthorizedParty>, PlatformFailure> {
-        let all = self.catalogue.represented(user);
-        if filter.is_empty() {
-            return Ok(all.into_owned());
-        }
-        Ok(all.iter().filter_map(|party| filtered(party, filter)).collect())
+        Ok(authorized_parties(&self.catalogue.get(), user, filter))
     }
 
     async fn access_subjects(&self) -> Result<Vec<AccessSubject>, PlatformFailure> {
         let info = format!("{}/accessmanagement/api/v1/meta/info", self.base_url);
-        let roles = self.catalogue.roles().map(|role| AccessSubject {
+        let catalogue = self.catalogue.get();
+        let roles = catalogue.roles().map(|role| AccessSubject {
             urn: role.urn.clone(),
             name: role.name.clone(),
             description_url: format!("{info}/roles/{}", role.id),
         });
-        let packages = self.catalogue.access_packages().map(|package| AccessSubject {
+        let packages = catalogue.access_packages().map(|package| AccessSubject {
             urn: package.urn.clone(),
             name: package.name.clone(),
             description_url: format!(
@@ -108,6 +111,19 @@ impl AccessManagement for Sandbox {
         });
         Ok(roles.chain(packages).collect())
     }
+}
+
+/// Whom `user` can represent, as far as `filter` names them; all when it is empty.
+pub(super) fn authorized_parties(
+    catalogue: &Catalogue,
+    user: &PartyUrn,
+    filter: &[PartyUrn],
+) -> Vec<AuthorizedParty> {
+    let all = catalogue.represented(user);
+    if filter.is_empty() {
+        return all.into_owned();
+    }
+    all.iter().filter_map(|party| filtered(party, filter)).collect()
 }
 
 /// What `filter` leaves of a party. One that it does not name is still there above a sub-unit that
@@ -132,31 +148,18 @@ fn filtered(party: &AuthorizedParty, filter: &[PartyUrn]) -> Option<AuthorizedPa
 #[async_trait]
 impl PartyNames for Sandbox {
     async fn name(&self, party: &PartyUrn) -> Result<Option<String>, PlatformFailure> {
-        let registered = || self.catalogue.party(party);
+        let registered = self.catalogue.get().registered_name(party);
         Ok(match party.kind() {
-            PartyKind::Person => registered().map(|person| family_name_first(&person.name)),
-            PartyKind::Organization => registered().map(|org| org.name.clone()),
-            PartyKind::SystemUser => self.catalogue.system_user(party).map(|user| user.name.clone()),
-            PartyKind::Email | PartyKind::LegacySelfIdentified => Some(party.id().to_owned()),
-            PartyKind::Feide => {
-                Some(format!("Feide-bruker {}", party.id().chars().take(6).collect::<String>()))
-            }
+            PartyKind::Person => registered.map(|name| family_name_first(&name)),
+            _ => registered.or_else(|| name_of_its_own(party)),
         })
-    }
-}
-
-/// "First Middle Last" as "Last First Middle".
-fn family_name_first(name: &str) -> String {
-    let name = name.trim();
-    match name.rsplit_once(char::is_whitespace) {
-        Some((given, family)) => format!("{family} {}", given.trim_end()),
-        None => name.to_owned(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::altinn::PlatformIds;
 
     const DEFAULT_USER: &str = "urn:altinn:person:identifier-no:08844397713";
     const OTHER_USER: &str = "urn:altinn:person:identifier-no:13838599936";
@@ -187,7 +190,7 @@ mod tests {
     const INSTANCE: &str = "urn:altinn:instance-id:51267836/0b0c6f7e-2f52-4a3a-9d5d-6a1f2f1f3a10";
 
     fn sandbox() -> Platform {
-        platform(Arc::new(Catalogue::builtin().unwrap()), "https://platform.example")
+        platform(Arc::new(LiveCatalogue::builtin().unwrap()), "https://platform.example")
     }
 
     fn urn(text: &str) -> PartyUrn {
@@ -204,6 +207,7 @@ mod tests {
     ) -> bool {
         let about = DecisionSubject {
             user: urn(user),
+            platform_ids: PlatformIds::default(),
             party: urn(party),
             resource: resource.into(),
             instance: instance.into(),
@@ -217,7 +221,7 @@ mod tests {
     /// Whether search and labels would see a dialog of `party` about `resource`.
     async fn lists(user: &str, party: &str, resource: &str) -> bool {
         let platform = sandbox();
-        let subject_resources = platform.resources.subject_resources().await.unwrap();
+        let subject_resources = platform.resources.subject_resources(None).await.unwrap();
         let parties = platform.access_management.authorized_parties(&urn(user), &[]).await.unwrap();
         let mut flat = parties.iter().flat_map(|party| std::iter::once(party).chain(&party.sub_parties));
         flat.any(|own| {
@@ -225,9 +229,9 @@ mod tests {
             let packages = own.access_packages.iter().map(|name| format!("urn:altinn:accesspackage:{name}"));
             own.party == urn(party)
                 && (own.resources.iter().any(|id| id == resource)
-                    || roles
-                        .chain(packages)
-                        .any(|subject| subject_resources.contains(&(subject, resource.to_owned()))))
+                    || roles.chain(packages).any(|subject| {
+                        subject_resources.iter().any(|row| row.subject == subject && row.resource == resource)
+                    }))
         })
     }
 
@@ -351,6 +355,7 @@ mod tests {
     async fn answers_keep_the_order_of_the_questions() {
         let about = DecisionSubject {
             user: urn(DEFAULT_USER),
+            platform_ids: PlatformIds::default(),
             party: urn(DEFAULT_USER),
             resource: TESTS.into(),
             instance: DIALOG.into(),
@@ -464,9 +469,9 @@ mod tests {
 
     #[tokio::test]
     async fn roles_and_packages_lead_to_resources() {
-        let rows = sandbox().resources.subject_resources().await.unwrap();
+        let rows = sandbox().resources.subject_resources(None).await.unwrap();
         let of = |subject: &str| -> Vec<&str> {
-            rows.iter().filter(|row| row.0 == subject).map(|row| row.1.as_str()).collect()
+            rows.iter().filter(|row| row.subject == subject).map(|row| row.resource.as_str()).collect()
         };
         let personal = [
             "app_nav_barnehagelister",
@@ -492,7 +497,7 @@ mod tests {
         let resources = sandbox().resources.resources().await.unwrap();
         let facts: Vec<_> = resources
             .iter()
-            .map(|resource| {
+            .map(|ListedResource { resource, .. }| {
                 (
                     resource.id.as_str(),
                     resource.owner_number.as_str(),

@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::catalogue::derived_number;
 use super::issuers::Environment;
 use super::keys::SandboxKeys;
 use crate::access::jws;
 use crate::clock::Ids;
-use crate::dialog::party::{PartyKind, is_organization_number, is_person_number};
+use crate::dialog::party::{PartyKind, PartyUrn, is_organization_number, is_person_number};
 use crate::timestamp::Timestamp;
 
 /// What kind of holder a token is for. Each has an endpoint of its own.
@@ -241,14 +242,14 @@ impl TokenRequest {
                 put("email", email.as_str().into());
                 put("acr", "selfregistered-email".into());
                 put("amr", json!(["Selfregistered-email"]));
-                let party = format!("{}:{email}", PartyKind::Email.prefix());
+                let party = PartyUrn::of(PartyKind::Email, email);
                 put_self_registered(&mut put, known, &format!("epost:{email}"), &party, now, ids);
             }
             Holder::SelfIdentifiedUser { username, ids: known } => {
                 put("acr", "idporten-loa-low".into());
                 put("amr", json!(["SelfIdentified"]));
                 let username = username.clone().unwrap_or_else(|| format!("user-{}", random_id(ids)));
-                let party = format!("{}:{username}", PartyKind::LegacySelfIdentified.prefix());
+                let party = PartyUrn::of(PartyKind::LegacySelfIdentified, &username);
                 put_self_registered(&mut put, known, &username, &party, now, ids);
             }
         }
@@ -358,19 +359,21 @@ impl PlatformIds {
     }
 }
 
-/// What both kinds of people without a national identity number have. `party` is their URN.
+/// What both kinds of people without a national identity number have. Their numeric ids are those by
+/// which the sandbox's platform knows them.
 fn put_self_registered(
     put: &mut impl FnMut(&str, Value),
     known: &PlatformIds,
     username: &str,
-    party: &str,
+    party: &PartyUrn,
     now: i64,
     ids: &mut Ids,
 ) {
+    let number = u32::try_from(derived_number(party)).ok();
     let party_uuid = known.party_uuid.unwrap_or_else(|| ids.revision());
     let complete = PlatformIds {
-        user_id: known.user_id.or_else(|| Some(random_id(ids))),
-        party_id: known.party_id.or_else(|| Some(random_id(ids))),
+        user_id: known.user_id.or(number),
+        party_id: known.party_id.or(number),
         party_uuid: Some(party_uuid),
     };
     complete.put_claims(put);
@@ -379,7 +382,7 @@ fn put_self_registered(
     put("sid", ids.revision().to_string().into());
     put("auth_time", now.into());
     put("urn:altinn:username", username.into());
-    put("urn:altinn:party:external-identifier", party.into());
+    put("urn:altinn:party:external-identifier", party.as_str().into());
     put("urn:altinn:authlevel", 0.into());
     put("urn:altinn:authenticatemethod", "IdportenEpost".into());
 }

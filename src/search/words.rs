@@ -10,6 +10,29 @@ const PLAIN_TEXT: &str = "text/plain";
 /// Most bytes of one chunk: far below what PostgreSQL can number and store for one set of words.
 const CHUNK: usize = 16 * 1024;
 
+/// What stands between texts that have nothing to do with each other (ASCII's unit separator).
+pub const SEPARATOR: char = '\u{1f}';
+
+/// A text as nothing but words, lower-case, with blanks between them. PostgreSQL by itself would take
+/// `brev.pdf` for a host, `og/eller` for a path and `<mer>` for a tag, and find no words in them; and not
+/// every database knows the lower case of every letter.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    let text = text.to_lowercase();
+    let mut plain = String::with_capacity(text.len());
+    let mut before = ' ';
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        let joins = character == '-'
+            && before.is_alphabetic()
+            && characters.peek().is_some_and(|after| after.is_alphabetic());
+        let is_kept = character.is_alphanumeric() || joins || character == SEPARATOR;
+        plain.push(if is_kept { character } else { ' ' });
+        before = character;
+    }
+    plain
+}
+
 /// Some text to be searched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Words {
@@ -21,7 +44,7 @@ pub struct Words {
     pub rules: &'static str,
     /// Whether lists show it to users of every level of login.
     pub open: bool,
-    /// One or more texts, a line each.
+    /// One or more texts, with a [`SEPARATOR`] between them.
     pub text: String,
 }
 
@@ -154,7 +177,7 @@ impl Collector {
             .take_while(|words| words.chunk == self.chunk)
             .find(|words| words.rules == rules && words.open == open);
         if let Some(words) = alike {
-            words.text.push('\n');
+            words.text.push(SEPARATOR);
             words.text.push_str(text);
         } else {
             let text = text.to_owned();
@@ -194,11 +217,24 @@ mod tests {
             of_dialog(id, &documents).into_iter().map(|w| (w.rules, w.open, w.text)).collect();
         let expected = [
             ("english", true, "tax"),
-            ("norwegian", true, "skatt\nskatten\nufarlig"),
+            ("norwegian", true, "skatt\u{1f}skatten\u{1f}ufarlig"),
             ("norwegian", false, "hemmelig"),
-            ("simple", false, "one\ntwo"),
+            ("simple", false, "one\u{1f}two"),
         ];
         assert_eq!(found, expected.map(|(rules, open, text)| (rules, open, text.to_owned())));
+    }
+
+    #[test]
+    fn words_are_what_is_between_other_characters() {
+        for (text, expected) in [
+            ("Åpne BREV.pdf", "åpne brev pdf"),
+            ("og/eller <mer>", "og eller  mer "),
+            ("e-post, -7 2030-01-31 a--b c-", "e-post   7 2030 01 31 a  b c "),
+            ("a@b.no&c;d'e\\f\0", "a b no c d e f "),
+            ("one\u{1f}two", "one\u{1f}two"),
+        ] {
+            assert_eq!(plain(text), expected);
+        }
     }
 
     #[test]
@@ -210,6 +246,6 @@ mod tests {
         assert!(words.iter().all(|words| words.text.len() <= CHUNK));
         let chunks: Vec<i16> = words.iter().map(|words| words.chunk).collect();
         assert_eq!(chunks, (0..).take(words.len()).collect::<Vec<i16>>());
-        assert_eq!(words.iter().flat_map(|words| words.text.lines()).collect::<Vec<_>>(), tags);
+        assert_eq!(words.iter().flat_map(|words| words.text.split(SEPARATOR)).collect::<Vec<_>>(), tags);
     }
 }

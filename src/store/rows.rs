@@ -93,7 +93,7 @@ pub fn split_documents(documents: &Documents) -> (Json<ListDocument>, Json<Detai
     (Json(list), Json(detail))
 }
 
-fn join_documents(list: ListDocument, detail: DetailDocument) -> Documents {
+pub fn join_documents(list: ListDocument, detail: DetailDocument) -> Documents {
     Documents {
         content: Content {
             title: list.title,

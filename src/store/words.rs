@@ -3,11 +3,15 @@
 use uuid::Uuid;
 
 use crate::dialog::model::{Activity, Transmission};
-use crate::search::words::{self, Words};
+use crate::search::words::{self, SEPARATOR, Words};
 
 /// Weight of words that lists show to everybody, and of all others.
 const OPEN: &str = "A";
 const OTHER: &str = "D";
+
+/// Takes two places between texts, and at the end of all, so that no phrase goes from one text into
+/// another. A number, because no language has other forms of it; it is not kept.
+const BREAK: &str = " 860314159265358979 860314159265358979 ";
 
 /// Texts as one array for each column.
 #[derive(Default)]
@@ -26,6 +30,8 @@ impl WordColumns {
             self.chunks.push(chunk);
             self.rules.push(rules);
             self.weights.push(if open { OPEN } else { OTHER });
+            let mut text = words::plain(&text).replace(SEPARATOR, BREAK);
+            text.push_str(BREAK);
             self.texts.push(text);
         }
     }
@@ -46,9 +52,10 @@ macro_rules! insert_words {
     ($dialog:literal, $sources:literal, $chunks:literal, $rules:literal, $weights:literal, $texts:literal) => {
         concat!(
             "insert into dialog_text (dialog_id, source_id, chunk, lexemes)
-    select d.id, u.source_id, u.chunk, tsvector_all(setweight(
+    select d.id, u.source_id, u.chunk, ts_delete(tsvector_all(setweight(
         case u.rules when 'simple' then to_tsvector('simple', u.text)
-            else to_tsvector('simple', u.text) || to_tsvector(u.rules::regconfig, u.text) end, u.weight::\"char\"))
+            else to_tsvector('simple', u.text) || to_tsvector(u.rules::regconfig, u.text) end, u.weight::\"char\")),
+        '860314159265358979')
     from ",
             $dialog,
             " d, unnest(",
@@ -67,3 +74,18 @@ macro_rules! insert_words {
     };
 }
 pub(super) use insert_words;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_lower_case_and_apart() {
+        let mut columns = WordColumns::default();
+        let text = format!("ÅPNE{SEPARATOR}Brev");
+        columns.add(vec![Words { source: Uuid::nil(), chunk: 0, rules: "norwegian", open: true, text }]);
+        assert_eq!(columns.texts, [format!("åpne{BREAK}brev{BREAK}")]);
+        let deleted = insert_words!("d", "$1", "$2", "$3", "$4", "$5").split_once("'8").unwrap().1;
+        assert!(BREAK.contains(&format!("8{}", deleted.split_once('\'').unwrap().0)));
+    }
+}

@@ -1,6 +1,7 @@
 //! The service over HTTP, on a real database.
 
 mod authentication;
+mod authorization;
 mod catalogue;
 mod children;
 mod concurrency;
@@ -11,6 +12,7 @@ mod end_user;
 mod harness;
 mod immutability;
 mod instances;
+mod issuers;
 mod labels;
 mod lifecycle;
 mod limits;
@@ -18,10 +20,12 @@ mod list;
 mod lookup;
 mod patch;
 mod plans;
+mod platform;
 mod precedence;
 mod reads;
 mod repetition;
 mod scale;
+mod search;
 mod seed;
 mod statements;
 mod update;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use dialogporten::seed::{COMMON_WORD, Profile, RARE_LABEL, RARE_STATUS};
+use dialogporten::seed::{COMMON_WORD, Profile, RARE_LABEL};
 use serde_json::Value;
 
 use crate::harness::statements;
@@ -99,6 +99,7 @@ impl Reads {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 async fn each_shape_of_search_reads_its_index() {
     let profile = Profile::new(SEED, DIALOGS);
     let database = Database::new().await;

@@ -306,7 +306,7 @@ async fn guard(State((api, operation)): State<Guarded>, request: Request, next: 
     if let Some(maintenance) = api.maintenance {
         return turned_away(maintenance, &request);
     }
-    match admit(&api, operation, request) {
+    match admit(&api, operation, request).await {
         Ok(request) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }
@@ -329,7 +329,7 @@ fn turned_away(maintenance: Maintenance, request: &Request) -> Response {
     response
 }
 
-fn admit(api: &ApiState, operation: &Operation, mut request: Request) -> Result<Request, Problem> {
+async fn admit(api: &ApiState, operation: &Operation, mut request: Request) -> Result<Request, Problem> {
     if operation.policy == Policy::Anonymous {
         return Ok(request);
     }
@@ -341,7 +341,8 @@ fn admit(api: &ApiState, operation: &Operation, mut request: Request) -> Result<
             return Err(unauthorized(TokenRefusal::Invalid("it has characters other than ASCII")));
         }
     };
-    let claims = api.tokens.verify(authorization, api.app.clock.now()).map_err(unauthorized)?;
+    let claims =
+        api.tokens.verify_or_renew(authorization, api.app.clock.now()).await.map_err(unauthorized)?;
     let mut caller = operation.policy.admit(&claims).map_err(|refusal| forbidden(&refusal))?;
     if caller.scopes.contains(crate::access::scope::SERVICE_PROVIDER)
         && let Some(user) = Query::parse(request.uri().query()).first("endUserId")

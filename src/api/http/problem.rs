@@ -241,7 +241,11 @@ impl From<Failure> for Problem {
             Failure::Refused(refusal) => refusal.into(),
             Failure::Platform(failure) => {
                 tracing::error!(error = %failure, "the platform failed");
-                let mut problem = Self::new(StatusCode::BAD_GATEWAY);
+                let mut problem = if failure.is_unavailable {
+                    Self::new(StatusCode::SERVICE_UNAVAILABLE).header(header::RETRY_AFTER, "10")
+                } else {
+                    Self::new(StatusCode::BAD_GATEWAY)
+                };
                 problem.0.detail = Some("A service of the platform did not answer; try again later.");
                 problem
             }

@@ -9,6 +9,7 @@ use crate::access::{SearchScope, StreamsBy};
 use crate::dialog::model::SystemLabels;
 use crate::dialog::vocabulary::DeletedFilter;
 use crate::search::text::{AllOf, Term, TextQuery};
+use crate::search::words::plain;
 use crate::search::{Column, Cursor, Direction, Filters, LabelPattern, OrderBy};
 use crate::timestamp::Timestamp;
 
@@ -293,7 +294,7 @@ fn push_terms(sql: &mut Sql, terms: &[&Term], query: &TextQuery, among: Among) {
             (false, "") => String::new(),
             (false, weights) => format!(":{weights}"),
         };
-        let quoted = format!("'{}'{mark}", term.text.replace('\\', "\\\\").replace('\'', "''"));
+        let quoted = format!("'{}'{mark}", plain(&term.text));
         sql.push("to_tsquery('simple', ").push_bind(quoted.clone()).push(")");
         // The beginning of a word has no stem.
         for rules in query.rules.iter().filter(|_| !term.is_prefix) {

@@ -11,9 +11,6 @@ use crate::search::text::{Term, TextQuery};
 use crate::search::{LabelPattern, Page};
 use crate::store::StoreFailure;
 
-/// More entries of an index than this are not taken for few.
-pub(super) const MOST_CANDIDATES: i64 = 20_000;
-
 /// How the dialogs are found.
 pub(super) enum Source<'a> {
     /// Those with one of these words; every other condition is still to be checked.
@@ -24,28 +21,24 @@ pub(super) enum Source<'a> {
     Scope,
 }
 
-/// The statement for a page. Its rows tell in `too_many` whether there were more candidates than may
-/// be taken; then they are not the page.
-pub(super) fn statement(search: &Search<'_>, page: &Page, source: &Source<'_>) -> Sql {
+/// The statement for a page. Its rows tell in `too_many` whether there were more than `most` candidates;
+/// then they are not the page.
+pub(super) fn statement(search: &Search<'_>, page: &Page, source: &Source<'_>, most: i64) -> Sql {
     // The words of a candidate are known where there is nothing but words to be found.
     let with_text = match source {
         Source::Words(_, query) => query.plain_terms().is_none() || !search.scope.restricted().is_empty(),
         Source::Label(_) | Source::Scope => true,
     };
     let push = |sql: &mut Sql, template: &str| {
-        fill(sql, template, |part, sql| {
-            match part {
+        fill(sql, template, |part, sql| match part {
             "entries" => push_entries(sql, source),
             "dialogs" => drop(sql.push(match source {
                 Source::Scope => "dialog d",
                 _ => "candidates c cross join lateral (select * from dialog d where d.id = c.id limit 1) d",
             })),
-            // By id alone: there is an index by party and resource too, of which one pair may have very
-            // many dialogs.
-            "singles" => drop(sql.push(match source {
-                Source::Scope => "singles s cross join lateral (select * from dialog d where d.id = s.id limit 1) d",
-                _ => "singles s join candidates c on c.id = s.id cross join lateral (select * from dialog d where d.id = c.id limit 1) d",
-            })),
+            "singles" => {
+                drop(sql.push(if matches!(source, Source::Scope) { SINGLES } else { FOUND_SINGLES }))
+            }
             "stream" => match search.scope.by() {
                 StreamsBy::Org => drop(sql.push("true")),
                 StreamsBy::Party | StreamsBy::Resource => search.push_in_stream(sql, "s.key"),
@@ -62,9 +55,8 @@ pub(super) fn statement(search: &Search<'_>, page: &Page, source: &Source<'_>) -
             "order" => push_order(sql, "d", &page.order),
             part => drop(sql.push(match part {
                 "rows" => i64::from(page.limit) + 1,
-                _ => MOST_CANDIDATES + i64::from(part == "too many"),
+                _ => most.saturating_add(i64::from(part == "too many")),
             })),
-        }
         });
     };
     let mut sql = Sql::new("with ");
@@ -101,6 +93,12 @@ pub(super) fn statement(search: &Search<'_>, page: &Page, source: &Source<'_>) -
         left join lateral (select * from dialog_document doc where doc.dialog_id = d.id limit 1) doc on true {order}");
     sql
 }
+
+/// Single dialogs, by id alone: there is an index by party and resource too, of which one pair may have
+/// very many dialogs.
+const SINGLES: &str = "singles s cross join lateral (select * from dialog d where d.id = s.id limit 1) d";
+const FOUND_SINGLES: &str = "singles s join candidates c on c.id = s.id
+    cross join lateral (select * from dialog d where d.id = c.id limit 1) d";
 
 const CANDIDATES: &str = "entries as materialized ({entries} limit {too many}),
     candidates as materialized (select distinct dialog_id as id from entries), ";

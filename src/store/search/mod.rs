@@ -157,7 +157,7 @@ impl Store {
         });
         let rows = usize::from(page.limit) + 1;
         // Few services of many parties: the services' own streams may be shorter to go through.
-        if let Some(effort) = effort_crosswise(search.scope) {
+        if let Some(effort) = effort_crosswise(search.scope, self.effort) {
             let search = Search { crosswise: true, ..*search };
             let streams = StreamPage { search: &search, direction, after, rows, effort };
             let answer = self.connections.fetch_all(streams.statement().build().persistent(false)).await?;
@@ -198,7 +198,7 @@ impl Store {
         page: &Page,
         source: &Source<'_>,
     ) -> Result<Option<Listing>, StoreFailure> {
-        let sql = lookup::statement(search, page, source);
+        let sql = lookup::statement(search, page, source, self.effort.candidates);
         let rows = self.connections.fetch_all({ sql }.build().persistent(false)).await?;
         if rows.first().map(|row| row.try_get("too_many")).transpose()?.unwrap_or(false) {
             return Ok(None);
@@ -224,10 +224,10 @@ impl Store {
                 .by_ref()
                 .take(alternative.found.len())
                 .min_by(|(_, one), (_, other)| one.total_cmp(other));
-            if let Some((term, count)) = rarest {
-                rare.push(term);
-                candidates += count;
-            }
+            // Without a term for each alternative something would be missed.
+            let Some((term, count)) = rarest else { return Ok(None) };
+            rare.push(term);
+            candidates += count;
         }
         // So many rows of a stream are read for one that fits.
         let reads = rows / f64::max(candidates, 1.0);
@@ -253,14 +253,17 @@ impl Store {
 
 /// What to read of the streams of resources before those of the parties are read instead; `None` where
 /// that is not worth a try.
-fn effort_crosswise(scope: &SearchScope) -> Option<Effort> {
+fn effort_crosswise(scope: &SearchScope, effort: Effort) -> Option<Effort> {
     let parties = scope.streams().0.len();
-    let resources: BTreeSet<i64> = scope.resource_sets().iter().flatten().flatten().copied().collect();
+    let sets = scope.resource_sets();
+    let resources: BTreeSet<i64> = sets.iter().flatten().flatten().copied().collect();
     let is_worth_it = scope.by() == StreamsBy::Party
+        // Where all resources are allowed, there is no list of them.
+        && sets.iter().all(Option::is_some)
         && parties > 10 * resources.len()
         && resources.len() <= Effort::USUAL.few
         && parties * resources.len() <= MOST_PAIRS;
-    is_worth_it.then_some(Effort { first_looks: parties, look: (100, 8_000), ..Effort::USUAL })
+    is_worth_it.then_some(Effort { first_looks: parties, look: effort.crosswise_look, ..effort })
 }
 
 /// The direction of an order that the streams have.

@@ -22,7 +22,8 @@ use super::{Position, Store, push_content};
 use crate::search::Direction;
 use crate::store::StoreFailure;
 
-/// How much is read before a page is given up as it is.
+/// How much is read before another way is taken, or a page is given up as it is. What is found does not
+/// depend on it.
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {
     /// So many streams are read without looking for a bound first.
@@ -36,15 +37,28 @@ pub struct Effort {
     pub round: usize,
     /// Rounds of one page.
     pub rounds: usize,
+    /// Fewest and most rows of a look into the stream of a service, where those of many parties would
+    /// be the others.
+    pub crosswise_look: (usize, usize),
+    /// More entries than this of an index of words or of labels are not taken for few.
+    pub candidates: i64,
 }
 
 impl Effort {
     /// What a request may cost.
-    pub const USUAL: Self = Self { few: 8, first_looks: 32_000, look: (16, 4_000), round: 16_000, rounds: 8 };
+    pub const USUAL: Self = Self {
+        few: 8,
+        first_looks: 32_000,
+        look: (16, 4_000),
+        round: 16_000,
+        rounds: 8,
+        crosswise_look: (100, 8_000),
+        candidates: 20_000,
+    };
 }
 
 /// The first fitting row of each stream, or the row where the look for it ended; and the last row that
-/// the page can reach to.
+/// the page can reach to. A party may be there twice, with other resources: its row counts once.
 const HEADS: &str = "heads as materialized (
     select s.key, s.number, h.content_updated_at, h.id, e.content_updated_at as stalled_at, e.id as stalled_id
     from streams s join sets r on r.number = s.number
@@ -54,7 +68,8 @@ const HEADS: &str = "heads as materialized (
     left join lateral (select d.content_updated_at, d.id from dialog d where {stream} and h.id is null
         {order of d} offset {before the end} limit 1) e on true
 ), bound as materialized (
-    select h.content_updated_at as at from heads h where h.id is not null
+    select h.content_updated_at as at
+    from (select distinct content_updated_at, id from heads where id is not null) h
     {order of h} offset {before the last} limit 1
 ), ";
 

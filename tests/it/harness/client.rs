@@ -136,6 +136,12 @@ impl Client {
         self.get(&format!("{USER_DIALOGS}?{query}"))
     }
 
+    /// The service owner lists dialogs.
+    pub fn owned(&self, query: &[(&str, &str)]) -> Call {
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+        self.get(&format!("{OWNER_DIALOGS}?{query}"))
+    }
+
     /// The end user lists dialogs, which must succeed; gives their ids.
     pub async fn listed(&self, query: &[(&str, &str)]) -> Vec<Uuid> {
         self.list(query).await.expect(200).item_ids()
@@ -353,6 +359,8 @@ fn section_of(status: u16) -> &'static str {
         415 => "rfc7231#section-6.5.13",
         422 => "rfc4918#section-11.2",
         500 => "rfc7231#section-6.6.1",
+        502 => "rfc7231#section-6.6.3",
+        503 => "rfc7231#section-6.6.4",
         _ => panic!("no problem of status {status} is expected"),
     }
 }

@@ -6,8 +6,9 @@ use dialogporten::config::{CommandLine, ServeSettings};
 use dialogporten::sandbox::keys::SandboxKeys;
 use dialogporten::sandbox::token_generator::{Minted, TokenKind, TokenRequest};
 use dialogporten::server::Server;
-use dialogporten::store::Store;
+use dialogporten::store::{Effort, Store};
 use dialogporten::timestamp::Timestamp;
+use reqwest::Method;
 use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,6 +30,8 @@ pub const CHANGE_TRANSMISSIONS: &str = "digdir:dialogporten.serviceprovider.chan
 /// Scope of those who may write HTML, beside those of a service owner.
 pub const LEGACY_HTML: &str = "digdir:dialogporten.serviceprovider.legacyhtml";
 const END_USER: &str = "digdir:dialogporten";
+/// The key of RFC 8037 appendix A, with which services for production sign dialog tokens here.
+const DIALOG_TOKEN_KEY: &str = r#"{"kty":"OKP","crv":"Ed25519","kid":"first","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
 
 /// A running service. It is stopped when dropped.
 pub struct Service {
@@ -109,20 +112,98 @@ impl Service {
         Self::start_with(sandbox_settings(Some(catalogue), &[]), database, Clock::fixed(moment)).await
     }
 
+    /// One more service on the database and with the clock of this one, with rights from a catalogue
+    /// and with its own effort in searches.
+    pub async fn beside(&self, catalogue: &Path, effort: Effort) -> Self {
+        let (database, clock) = (self.database.clone(), self.clock.clone());
+        Self::start_as(sandbox_settings(Some(catalogue), &[]), database, clock, effort).await
+    }
+
+    /// The service started for production that all tests share which need none of their own: it has the
+    /// shared sandbox as its platform, reached over HTTP, and a database of its own.
+    pub async fn over_http() -> &'static Service {
+        static SERVICE: OnceCell<Service> = OnceCell::const_new();
+        let start = async || {
+            let database = cluster().await.new_database().await;
+            Service::shared().await.production(&database).await
+        };
+        SERVICE.get_or_init(start).await
+    }
+
+    /// A service started for production on this database, with the same clock, which has this sandbox as
+    /// its platform.
+    pub async fn production(&self, database: &Database) -> Self {
+        Self::start_with(self.production_settings(), database.clone(), self.clock.clone()).await
+    }
+
+    /// The settings of such a service.
+    pub fn production_settings(&self) -> ServeSettings {
+        let url = &self.url;
+        let key = self.keys.client.private_jwk().expect("the key of the client").to_string();
+        let issuers: Vec<String> =
+            [("Altinn", "at23"), ("Maskinporten", "maskinporten"), ("Idporten", "idporten")]
+                .iter()
+                .map(|(name, issuer)| {
+                    format!("{name}={url}/sandbox/issuers/{issuer}/.well-known/openid-configuration")
+                })
+                .collect();
+        CommandLine::parse_from([
+            "dialogporten",
+            "--listen=127.0.0.1:0",
+            "--database-url=postgres://elsewhere/dialogporten",
+            "--public-url=https://dialogporten.example",
+            "--altinn-subscription-key=sandbox",
+            "--maskinporten-client-id=dialogporten-sandbox",
+            "--platform-timeout=2",
+            &format!("--altinn-url={url}/sandbox/altinn"),
+            &format!("--altinn-cdn-url={url}/sandbox/altinn"),
+            &format!("--maskinporten-url={url}/sandbox/altinn/maskinporten/"),
+            &format!("--maskinporten-key={key}"),
+            &format!("--issuers={}", issuers.join(",")),
+            &format!("--dialog-token-key={DIALOG_TOKEN_KEY}"),
+        ])
+        .serve
+    }
+
+    /// A new database.
+    pub async fn another_database(&self) -> Database {
+        cluster().await.new_database().await
+    }
+
+    /// Has the service read anew what it is made from.
+    pub async fn reload(&self) {
+        let reloader = self.running.as_ref().expect("a running service").0.reloader();
+        in_background(async move { reloader.reload().await.expect("it can be read") }).await;
+    }
+
+    /// Adds a fault to the sandbox's platform.
+    pub async fn fault(&self, fault: &Value) {
+        self.anonymous().call(Method::POST, "/sandbox/faults").json(fault).await.expect(200);
+    }
+
+    /// Removes all faults from the sandbox's platform.
+    pub async fn mend(&self) {
+        self.anonymous().call(Method::DELETE, "/sandbox/faults").await.expect(204);
+    }
+
     async fn start(database: Database, clock: Clock) -> Self {
         Self::start_with(sandbox_settings(None, &[]), database, clock).await
     }
 
     /// A service with these settings, whatever they say about a database.
     pub async fn start_with(settings: ServeSettings, database: Database, clock: Clock) -> Self {
+        Self::start_as(settings, database, clock, Effort::USUAL).await
+    }
+
+    async fn start_as(settings: ServeSettings, database: Database, clock: Clock, effort: Effort) -> Self {
         let keys = Arc::clone(&cluster().await.keys);
         let its_clock = clock.clone();
         let its_database = database.clone();
         in_background(async move {
-            let store = its_database.store();
+            let store = its_database.store().with_effort(effort);
             let server =
                 Server::start(&settings, store.clone(), its_clock).await.expect("the service starts");
-            let url = server.public_url.clone();
+            let url = format!("http://{}", server.address);
             Self { clock, database, url, keys, running: Some((server, store)) }
         })
         .await
@@ -235,6 +316,12 @@ impl Service {
             ("systemUserOrg", "310057223"),
             ("scopes", END_USER),
         ];
+        self.with_token(&self.token(TokenKind::SystemUser, &parameters))
+    }
+
+    /// A system user with this id, of an organisation.
+    pub fn system_user_with(&self, id: &str, organization: &str) -> Client {
+        let parameters = [("systemUserId", id), ("systemUserOrg", organization), ("scopes", END_USER)];
         self.with_token(&self.token(TokenKind::SystemUser, &parameters))
     }
 

@@ -1,0 +1,8 @@
+//! Searches of both APIs.
+
+mod free_text;
+mod oracle;
+mod paging;
+mod parameters;
+mod random;
+mod words;
