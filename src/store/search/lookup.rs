@@ -37,7 +37,7 @@ pub(super) fn statement(search: &Search<'_>, page: &Page, source: &Source<'_>, m
                 _ => "candidates c cross join lateral (select * from dialog d where d.id = c.id limit 1) d",
             })),
             "singles" => {
-                drop(sql.push(if matches!(source, Source::Scope) { SINGLES } else { FOUND_SINGLES }))
+                sql.push(if matches!(source, Source::Scope) { SINGLES } else { FOUND_SINGLES });
             }
             "stream" => match search.scope.by() {
                 StreamsBy::Org => drop(sql.push("true")),
