@@ -28,6 +28,8 @@ pub enum Command {
     Migrate(DatabaseSettings),
     /// Print an access token of the sandbox.
     Token(TokenSettings),
+    /// Do something with events.
+    Events(EventsSettings),
     /// Fill the database with made-up dialogs, as skewed as real ones are.
     Seed(SeedSettings),
     /// Make anew what searches for words look up, of all dialogs, while the service goes on: after an
@@ -71,6 +73,9 @@ pub struct ServeSettings {
     /// The database.
     #[command(flatten, next_help_heading = "Database")]
     pub database: DatabaseSettings,
+    /// Events.
+    #[command(flatten, next_help_heading = "Events")]
+    pub events: EventSettings,
     /// Dialogs that come from elsewhere.
     #[command(flatten, next_help_heading = "Migrated dialogs")]
     pub migrated: MigratedSettings,
@@ -83,6 +88,152 @@ pub struct ServeSettings {
     /// Logs.
     #[command(flatten, next_help_heading = "Logs")]
     pub log: LogSettings,
+}
+
+/// Settings of events.
+#[derive(Clone, Debug, Args)]
+pub struct EventSettings {
+    /// Whether this instance gives events to the sinks, tells what was held, and cleans up. One instance
+    /// on a database has to; several share the work.
+    #[arg(
+        long,
+        env = "DIALOGPORTEN_EVENTS_DISPATCH",
+        value_name = "BOOL",
+        default_value_t = true,
+        action = clap::ArgAction::Set,
+        value_parser = BoolishValueParser::new()
+    )]
+    pub events_dispatch: bool,
+    /// Whether nothing is told of a dialog before it is visible. `false`: everything is told at once.
+    #[arg(
+        long,
+        env = "DIALOGPORTEN_EVENTS_HOLD_UNTIL_VISIBLE",
+        value_name = "BOOL",
+        default_value_t = true,
+        action = clap::ArgAction::Set,
+        value_parser = BoolishValueParser::new()
+    )]
+    pub events_hold_until_visible: bool,
+    /// Whether sinks are told that a dialog was updated when a user has opened it, beside that it was
+    /// seen.
+    #[arg(
+        long,
+        env = "DIALOGPORTEN_EVENTS_PUBLISH_UPDATED_ON_SEEN",
+        value_name = "BOOL",
+        default_value_t = true,
+        action = clap::ArgAction::Set,
+        value_parser = BoolishValueParser::new()
+    )]
+    pub events_publish_updated_on_seen: bool,
+    /// Days for which events are kept at least: streams and change feeds can be taken up again, and
+    /// events be told again, for as long. Events that a sink has not got yet are kept longer.
+    #[arg(
+        long,
+        env = "DIALOGPORTEN_EVENTS_RETENTION",
+        value_name = "DAYS",
+        default_value_t = 30,
+        value_parser = clap::value_parser!(u32).range(1..=3650)
+    )]
+    pub events_retention: u32,
+    /// Deliveries to a sink at a time, for each of its four lanes.
+    #[arg(
+        long,
+        env = "DIALOGPORTEN_EVENTS_CONCURRENCY",
+        value_name = "COUNT",
+        default_value_t = 32,
+        value_parser = clap::value_parser!(u32).range(1..=1000)
+    )]
+    pub events_concurrency: u32,
+    /// Milliseconds until an event that a sink has not taken is tried again; each pause is twice as long
+    /// as the one before, up to 15 minutes, less up to a half by chance.
+    #[arg(
+        long,
+        env = "DIALOGPORTEN_EVENTS_RETRY_AFTER",
+        value_name = "MILLISECONDS",
+        default_value_t = 1_000,
+        value_parser = clap::value_parser!(u64).range(1..=900_000)
+    )]
+    pub events_retry_after: u64,
+    /// Seconds for which an event is tried before it is given up.
+    #[arg(long, env = "DIALOGPORTEN_EVENTS_GIVE_UP_AFTER", value_name = "SECONDS", default_value_t = 86_400)]
+    pub events_give_up_after: u64,
+    /// Write a log line for each event.
+    #[arg(long, env = "DIALOGPORTEN_EVENTS_LOG", value_parser = BoolishValueParser::new())]
+    pub events_log: bool,
+    /// Webhook to send events to, as `CloudEvents` in structured mode.
+    #[arg(long, env = "DIALOGPORTEN_EVENTS_WEBHOOK_URL", value_name = "URL", hide_env_values = true)]
+    pub events_webhook_url: Option<String>,
+    /// Secrets that the webhook's requests are signed with, separated by spaces: `whsec_` and base64, or
+    /// text of at least 24 bytes.
+    #[arg(long, env = "DIALOGPORTEN_EVENTS_WEBHOOK_SECRETS", value_name = "SECRETS", hide_env_values = true)]
+    pub events_webhook_secrets: Option<String>,
+    /// Let the webhook be at a private address, such as one of this machine.
+    #[arg(
+        long,
+        env = "DIALOGPORTEN_EVENTS_WEBHOOK_ALLOW_PRIVATE",
+        value_parser = BoolishValueParser::new()
+    )]
+    pub events_webhook_allow_private: bool,
+    /// NATS server to publish events on (`JetStream`), as `nats://user:password@host:port`; several are
+    /// separated by commas.
+    #[arg(long, env = "DIALOGPORTEN_EVENTS_NATS_URL", value_name = "URL", hide_env_values = true)]
+    pub events_nats_url: Option<String>,
+    /// Name of the `JetStream` stream; it is made if there is none.
+    #[arg(
+        long,
+        env = "DIALOGPORTEN_EVENTS_NATS_STREAM",
+        value_name = "NAME",
+        default_value = "DIALOGPORTEN"
+    )]
+    pub events_nats_stream: String,
+    /// What subjects start with; service owner, resource and kind of event follow.
+    #[arg(
+        long,
+        env = "DIALOGPORTEN_EVENTS_NATS_PREFIX",
+        value_name = "SUBJECT",
+        default_value = "dialogporten"
+    )]
+    pub events_nats_prefix: String,
+    /// Base URL of Altinn Events to publish on.
+    #[arg(long, env = "DIALOGPORTEN_EVENTS_ALTINN_URL", value_name = "URL")]
+    pub events_altinn_url: Option<String>,
+    /// Altinn token to publish with; in production one is got with the settings of Maskinporten when left
+    /// out.
+    #[arg(long, env = "DIALOGPORTEN_EVENTS_ALTINN_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub events_altinn_token: Option<String>,
+}
+
+/// Settings of `events`.
+#[derive(Debug, Args)]
+pub struct EventsSettings {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: EventsCommand,
+}
+
+/// What can be done with events.
+#[derive(Debug, Subcommand)]
+pub enum EventsCommand {
+    /// Give events to the sinks once more, with the ids that they had, also ones that were given up.
+    Replay(ReplaySettings),
+}
+
+/// Settings of `events replay`.
+#[derive(Debug, Args)]
+#[group(id = "which", required = true, multiple = true)]
+pub struct ReplaySettings {
+    /// Those that happened then or later (RFC 3339).
+    #[arg(long, value_name = "TIME", group = "which")]
+    pub since: Option<String>,
+    /// The one with this id, or those of the dialog with this id.
+    #[arg(long, value_name = "UUID", group = "which")]
+    pub id: Option<uuid::Uuid>,
+    /// Only to this sink; to all that there are when left out.
+    #[arg(long, value_name = "NAME")]
+    pub sink: Option<String>,
+    /// The database.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
 }
 
 /// Settings of the database.
@@ -447,7 +598,9 @@ impl Setting {
         };
         let help = argument.get_long_help().or(argument.get_help()).map(sentence).unwrap_or_default();
         let choices = argument.get_possible_values();
-        let choices = choices.iter().filter(|_| takes_value).map(|choice| {
+        let shown = |choice: &&clap::builder::PossibleValue| takes_value && !choice.is_hide_set();
+        // All spellings of true and false would only be in the way.
+        let choices = choices.iter().filter(shown).filter(|_| !is_boolean(argument)).map(|choice| {
             let help = choice.get_help().map(sentence).unwrap_or_default();
             format!("`{}`: {help}", choice.get_name())
         });
@@ -457,6 +610,14 @@ impl Setting {
         let variable = argument.get_env().map(code).unwrap_or_default();
         Self { name, value, variable, default, meaning }
     }
+}
+
+/// Whether its values are `true` and `false`.
+fn is_boolean(argument: &clap::Arg) -> bool {
+    argument
+        .get_value_parser()
+        .possible_values()
+        .is_some_and(|mut values| values.any(|value| value.matches("off", true)))
 }
 
 /// On one line, with the full stop that clap takes away.

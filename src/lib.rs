@@ -11,7 +11,7 @@
 //! | [`clock`], [`timestamp`] | time and ids; moments as the wire has them |
 //! | [`json`] | input with every failure collected, shapes, their schemas |
 //! | [`server`] | settings -> store -> app -> router; start and shutdown |
-//! | [`telemetry`] | logs |
+//! | [`telemetry`] | logs and metrics |
 //! | [`cli`] | the commands |
 //! | [`api`] | the wire |
 //! | [`app`] | the use cases |
@@ -19,6 +19,7 @@
 //! | [`search`] | filters, order, position |
 //! | [`access`] | who calls, and what the caller may do and see |
 //! | [`store`] | all SQL |
+//! | [`events`] | from the outbox to sinks and live streams |
 //! | [`altinn`] | what the platform is asked, and its HTTP clients |
 //! | [`seed`] | made-up data, as skewed as real data is |
 //! | [`sandbox`] | the platform's stand-in, also over HTTP; tokens, own PostgreSQL |
@@ -31,6 +32,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod dialog;
+pub mod events;
 pub mod json;
 pub mod sandbox;
 pub mod search;

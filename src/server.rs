@@ -1,6 +1,7 @@
 //! Composition: settings -> database -> use cases -> router; start and shutdown.
 
 mod dialog_token_keys;
+mod events;
 mod production;
 mod sandbox;
 
@@ -42,11 +43,15 @@ use crate::app::{App, Failure, Pseudonyms, Turns};
 use crate::clock::Clock;
 use crate::config::{DatabaseSettings, MigratedSettings, Mode, ServeSettings};
 use crate::dialog::create::SeenElsewhere;
+use crate::events::cloud_event::CloudEvents;
+use crate::events::sinks::{Memory, PublishingToken};
+use crate::events::{Events, Live};
 use crate::sandbox::catalogue::{CatalogueError, LiveCatalogue};
 use crate::sandbox::keys::SandboxKeysFailure;
 use crate::sandbox::postgres::{EmbeddedFailure, EmbeddedOptions, EmbeddedPostgres};
 use crate::search::Seal;
 use crate::store::{Store, StoreFailure};
+use crate::telemetry;
 use crate::timestamp::Timestamp;
 
 /// Most connections at a time; more wait to be accepted.
@@ -183,6 +188,9 @@ pub struct Server {
     reloader: Reloader,
     /// What goes on beside the requests; ends with the service.
     background: JoinSet<()>,
+    events: Events,
+    live: Arc<Live>,
+    measuring: tokio::task::JoinHandle<()>,
 }
 
 /// Makes a running service read anew what it is made from.
@@ -221,6 +229,8 @@ struct Backing {
     routes: Router,
     /// The sandbox's catalogue, where it is one.
     catalogue: Option<Arc<LiveCatalogue>>,
+    /// What events are published on the platform with.
+    publishing_token: Option<Arc<dyn PublishingToken>>,
 }
 
 impl Server {
@@ -241,19 +251,30 @@ impl Server {
             None => format!("http://{address}"),
         };
         let maintenance = maintenance(settings)?;
+        telemetry::metrics();
+        let memory = Arc::new(Memory::default());
         let backing = match settings.mode() {
             Mode::Production => production::backing(settings, &store, &clock, &public_url).await?,
-            Mode::Sandbox => sandbox::backing(settings, &store, &clock, address, &public_url).await?,
+            Mode::Sandbox => {
+                sandbox::backing(settings, &store, &clock, address, &public_url, &memory).await?
+            }
         };
         let readiness = Readiness::default();
+        let store = store.holding_events(settings.events.events_hold_until_visible);
+        let live = Arc::new(Live::new(store.clone()));
+        let cloud_events = CloudEvents::new(&public_url, settings.events.events_publish_updated_on_seen);
+        let publishing = backing.publishing_token.as_ref();
+        let work = events::work(&settings.events, &store, &clock, &cloud_events, &memory, publishing)?;
         let app = Arc::new(App {
-            store,
+            store: store.clone(),
             access: Access::new(backing.platform),
             clock: clock.clone(),
             dialog_tokens: backing.dialog_tokens,
             turns: Turns::default(),
             seen_elsewhere: seen_elsewhere(&settings.migrated)?,
             pseudonyms: Pseudonyms::new(&backing.pseudonym_secret),
+            live: Arc::clone(&live),
+            cloud_events,
             seal: Seal::new(&backing.pseudonym_secret),
         });
         // The sandbox's catalogue may have been changed while nothing ran.
@@ -281,8 +302,21 @@ impl Server {
         )
         .layer(router);
         let serving = tokio::spawn(serve(listener, service, stopped));
+        let events = Events::start(&store, &live, work);
+        let measuring = tokio::spawn(telemetry::keep_metrics());
         let reloader = Reloader { app, clock, catalogue: backing.catalogue };
-        Ok(Self { address, public_url, readiness, stop, serving, reloader, background })
+        Ok(Self {
+            address,
+            public_url,
+            readiness,
+            stop,
+            serving,
+            reloader,
+            background,
+            events,
+            live,
+            measuring,
+        })
     }
 
     /// What makes the service read anew what it is made from.
@@ -306,10 +340,14 @@ impl Server {
         self.readiness.stop();
         self.background.shutdown().await;
         let _ = self.stop.send(true);
+        // Streams would go on for ever.
+        self.live.close();
         if tokio::time::timeout(Duration::from_secs(25), &mut self.serving).await.is_err() {
             tracing::warn!("some requests did not end in time");
             self.serving.abort();
         }
+        self.events.stop(Duration::from_secs(5)).await;
+        self.measuring.abort();
     }
 }
 

@@ -46,7 +46,12 @@ pub fn statements(log: &str) -> Result<Vec<Statement>> {
     for entry in &entries {
         if let Some((_, executed)) = entry.split_once("] LOG:  execute ") {
             let (_, sql) = executed.split_once(": ").ok_or("a logged statement has no text")?;
-            found.push(Statement { sql: sql.into(), values: Vec::new() });
+            // The bell that tells other instances of what was done, rung now and then.
+            if sql.contains("pg_notify") {
+                found.push(Statement { sql: String::new(), values: Vec::new() });
+            } else {
+                found.push(Statement { sql: sql.into(), values: Vec::new() });
+            }
         } else if let Some((_, detail)) = entry.split_once("] DETAIL:  ") {
             // Since version 16 with a capital letter.
             let values = detail.strip_prefix("parameters: ").or(detail.strip_prefix("Parameters: "));
@@ -55,6 +60,7 @@ pub fn statements(log: &str) -> Result<Vec<Statement>> {
             }
         }
     }
+    found.retain(|statement| !statement.sql.is_empty());
     Ok(found)
 }
 
@@ -132,6 +138,16 @@ impl Script {
         script.add(database, last, varying)?;
         script.text.push_str(";\n");
         Ok(script)
+    }
+
+    /// The script of a create that tells nobody.
+    pub fn without_outbox(&self) -> Result<Self> {
+        let (text, _) = self.text.split_once("), held as (").ok_or("a create tells something")?;
+        Ok(Self {
+            text: format!("{text})\nselect count(*) from new_dialog;\n"),
+            variables: self.variables.clone(),
+            fresh: self.fresh.clone(),
+        })
     }
 
     fn add(

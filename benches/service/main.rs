@@ -3,6 +3,7 @@
 //!
 //! `make bench`, or `cargo bench --bench service`.
 
+mod events;
 mod floor;
 mod http;
 mod process;
@@ -24,6 +25,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use tokio::runtime::Handle;
 
+use events::{EventFigures, Receiver};
 use floor::{Extent, Pgbench, Script, Varying};
 use http::{Answer, Client, Request};
 use process::{Processor, Service};
@@ -54,6 +56,9 @@ struct Options {
     /// Directories with data that `dialogporten seed --data-dir` has made before, instead of new data.
     #[arg(long, value_name = "DIRECTORY", value_delimiter = ',', conflicts_with = "dialogs")]
     seeded: Vec<PathBuf>,
+    /// Measure events as well: the cost of the outbox, and deliveries to a webhook.
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
+    events: bool,
     /// What `cargo bench` says. Without it everything is done, but too short to measure anything.
     #[arg(long, hide = true)]
     bench: bool,
@@ -96,7 +101,12 @@ impl Operation {
     }
 }
 
+/// Events are left to others.
+const WRITES_ONLY: [&str; 2] = ["--events-dispatch", "false"];
+
 const DIALOGS: &str = "/api/v1/serviceowner/dialogs";
+/// Dialogs that are created each second while it is measured how soon they are told of.
+const CREATES_WHILE_TOLD: f64 = 200.0;
 const STATUSES: [&str; 2] = ["InProgress", "RequiresAttention"];
 
 /// Makes the requests of all operations.
@@ -251,8 +261,14 @@ impl Bench {
         Ok(Self { options, directory, floor, service, pgbench, requests })
     }
 
-    fn start_service(&self, database: &Database, settings: &[(&str, &str)]) -> Result<Service> {
-        Service::start(&database.url(settings)?, &self.directory.join("service.log"), None)
+    /// `settings` are those of the server, for the connections of the service.
+    fn start_service(
+        &self,
+        database: &Database,
+        settings: &[(&str, &str)],
+        arguments: &[&str],
+    ) -> Result<Service> {
+        Service::start(&database.url(settings)?, &self.directory.join("service.log"), arguments)
     }
 
     fn log(&self) -> Result<String> {
@@ -261,7 +277,7 @@ impl Bench {
 
     /// Lets the service do everything once, and makes scripts of the statements that it sent.
     fn scripts(&self) -> Result<Vec<(Operation, Script)>> {
-        let service = self.start_service(&self.floor, &[("log_statement", "all")])?;
+        let service = self.start_service(&self.floor, &[("log_statement", "all")], &WRITES_ONLY)?;
         let mut connection = service.client.connect()?;
         let mut requests = Requests::new();
         let mut scripts = Vec::new();
@@ -307,7 +323,11 @@ impl Bench {
             Ok(sizes.map(|(table, rows, _)| (table, rows)).collect())
         };
         let (floor, service) = (rows(&self.floor)?, rows(&self.service)?);
-        if floor == service {
+        // What `analyze` says of a large table is an estimate.
+        let is_near = |table: &String, rows: i64| {
+            service.get(table).is_some_and(|other| (other - rows).abs() * 100 <= *other)
+        };
+        if floor.len() == service.len() && floor.iter().all(|(table, rows)| is_near(table, *rows)) {
             Ok(())
         } else {
             Err(format!("the floor wrote {floor:?}, the service {service:?}").into())
@@ -329,7 +349,8 @@ impl Bench {
         }
         let facts =
             Facts { postgres: admin.setting("server_version")?, settings, options: self.options.clone() };
-        let mut report = Report { facts, figures: Vec::new(), created: None, searches: Vec::new() };
+        let mut report =
+            Report { facts, figures: Vec::new(), created: None, events: None, searches: Vec::new() };
         if Operation::ON_CREATED.iter().any(|operation| self.is_wanted(*operation)) {
             admin.execute("create database floor")?;
             admin.execute("create database service")?;
@@ -345,8 +366,8 @@ impl Bench {
     fn run_on_created(&mut self, report: &mut Report) -> Result<()> {
         let scripts = self.scripts()?;
         // What the service did once is not to be there when the same rows are expected of both.
-        self.floor.execute("truncate dialog, dialog_document, dialog_text, transmission, activity, dialog_part, service_owner_label, seen_log, label_log, outbox")?;
-        let service = self.start_service(&self.service, &[])?;
+        self.floor.execute("truncate dialog, dialog_document, dialog_text, transmission, activity, dialog_part, service_owner_label, seen_log, label_log, outbox, outbox_held")?;
+        let service = self.start_service(&self.service, &[], &WRITES_ONLY)?;
         let idle = process::memory(service.pid(), "VmRSS");
         self.fill(&service.client, &scripts[0].1)?;
         let mut sizes = Vec::new();
@@ -372,7 +393,69 @@ impl Bench {
         }
         let memory = Memory { idle, peak: process::memory(service.pid(), "VmHWM") };
         report.created = Some(Created { sizes, memory });
-        service.stop()
+        service.stop()?;
+        report.events = self.options.events.then(|| self.measure_events(&scripts[0].1)).transpose()?;
+        Ok(())
+    }
+
+    /// What the outbox costs, and how fast it is emptied.
+    fn measure_events(&mut self, create: &Script) -> Result<EventFigures> {
+        let Options { seconds, connections, bench, .. } = self.options;
+        let (rounds, extent) =
+            if bench { (4, Extent::Seconds(seconds.div_ceil(2))) } else { (1, Extent::Transactions(2)) };
+        let silent = create.without_outbox()?;
+        let (mut with, mut without) = ((0.0, 0.0), (0.0, 0.0));
+        self.floor.execute("vacuum analyze")?;
+        // By turns, in an order that gives neither an advantage.
+        for round in 0..rounds {
+            for second in [false, true] {
+                let tells = (round % 2 == 0) == second;
+                let (count, time) =
+                    self.pgbench.run(&self.floor, if tells { create } else { &silent }, extent)?;
+                let sum = if tells { &mut with } else { &mut without };
+                (sum.0, sum.1) = (sum.0 + count, sum.1 + time);
+            }
+        }
+
+        // A backlog of everything that was written.
+        self.service.execute("vacuum analyze")?;
+        self.service.execute(
+            "insert into event_lane (sink, lane, xid, sequence)
+             select 'webhook', lane, 0, 0 from generate_series(0, 3) l (lane)",
+        )?;
+        let waiting: i64 = self.service.with(async |connection| {
+            sqlx::query_scalar(
+                "select coalesce(sum(jsonb_array_length(payload -> 'events')), 0)::bigint from outbox",
+            )
+            .fetch_one(connection)
+            .await
+        })?;
+        let waiting = usize::try_from(waiting)?;
+        let receiver = Receiver::start()?;
+        let url = format!("http://{}/", receiver.address);
+        let arguments = [
+            "--events-webhook-url",
+            &url,
+            "--events-webhook-secrets",
+            "a-secret-that-is-long-enough",
+            "--events-webhook-allow-private",
+        ];
+        let service = self.start_service(&self.service, &[], &arguments)?;
+        receiver.wait_for(1)?;
+        let before = receiver.count();
+        let drained = (waiting - before, receiver.wait_for(waiting)?.as_secs_f64());
+        receiver.latencies();
+
+        // While dialogs are created, at a rate that leaves room for the deliveries.
+        let duration = if bench { Duration::from_secs(seconds.into()) } else { Duration::from_millis(50) };
+        let next = || self.requests.next(Operation::Create);
+        let created = http::open_loop(&service.client, connections, duration, CREATES_WHILE_TOLD, &next)?;
+        let events_each = 5;
+        receiver.wait_for(waiting + created.len() * events_each)?;
+        let latencies = receiver.latencies();
+        service.stop()?;
+        let creates = (with.0 / with.1, without.0 / without.1);
+        Ok(EventFigures { creates, drained, latencies, load: CREATES_WHILE_TOLD })
     }
 
     /// Searches.

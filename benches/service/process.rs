@@ -22,18 +22,14 @@ pub struct Service {
 
 impl Service {
     /// Starts the service as it runs in production, but for tokens and decisions, which are the
-    /// sandbox's, which knows those of a catalogue; waits until it is ready. Its log goes to a file.
-    pub fn start(database_url: &str, log: &Path, catalogue: Option<&Path>) -> Result<Self> {
+    /// sandbox's; waits until it is ready. Its log goes to a file.
+    pub fn start(database_url: &str, log: &Path, arguments: &[&str]) -> Result<Self> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let mut command = Command::new(env!("CARGO_BIN_EXE_dialogporten"));
-        command.arg("serve");
-        if let Some(catalogue) = catalogue {
-            command.arg("--catalogue").arg(catalogue);
-        }
-        let child = command
+        let child = Command::new(env!("CARGO_BIN_EXE_dialogporten"))
             .env_clear()
-            .args(["--sandbox", "--log-format", "json", "--listen", &address.to_string()])
+            .args(["serve", "--sandbox", "--log-format", "json", "--listen", &address.to_string()])
             .args(["--database-url", database_url])
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(log)?)

@@ -5,11 +5,16 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::events::EventFigures;
 use crate::searches::Costs;
 use crate::{Operation, Options, Rate};
 
 /// Aim: most memory of the service under load.
 const MEMORY: f64 = 120.0 * 1024.0 * 1024.0;
+/// Aim: least events delivered in a second.
+const EVENTS: f64 = 5_000.0;
+/// Aim: most that the outbox takes of the rate of creates.
+const OUTBOX: f64 = 0.1;
 /// Aim: most bytes of a dialog in the database.
 const BYTES: f64 = 4.5 * 1024.0;
 
@@ -40,6 +45,7 @@ pub struct Report {
     pub facts: Facts,
     pub figures: Vec<Figures>,
     pub created: Option<Created>,
+    pub events: Option<EventFigures>,
     /// One for each data set, the smallest first.
     pub searches: Vec<Costs>,
 }
@@ -134,6 +140,7 @@ impl Display for Report {
         if let Some(created) = &self.created {
             writeln!(f, "\n{created}")?;
         }
+        self.fmt_events(f)?;
         self.fmt_searches(f)
     }
 }
@@ -200,6 +207,41 @@ impl Display for Created {
             verdict(as_float(peak) <= MEMORY)
         )?;
         self.fmt_sizes(f)
+    }
+}
+
+impl Report {
+    fn fmt_events(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Some(EventFigures { creates: (with, without), drained: (count, seconds), latencies, load }) =
+            &self.events
+        else {
+            return Ok(());
+        };
+        let cost = 1.0 - with / without;
+        writeln!(
+            f,
+            "\nOutbox: {with:.0} creates/s of pgbench with it, {without:.0} without: {:.1} % (aim: at most {:.0} %){}",
+            cost * 100.0,
+            OUTBOX * 100.0,
+            verdict(cost <= OUTBOX)
+        )?;
+        let rate = as_float(*count) / seconds;
+        writeln!(
+            f,
+            "Events: a backlog of {count} delivered to a webhook here at {rate:.0}/s (aim: {EVENTS:.0}/s){}",
+            verdict(rate >= EVENTS)
+        )?;
+        let percentile = |percent: usize| {
+            let at = (latencies.len() * percent / 100).min(latencies.len().saturating_sub(1));
+            latencies.get(at).map_or(0.0, |time| time.as_secs_f64() * 1_000.0)
+        };
+        writeln!(
+            f,
+            "From commit to delivery at {load:.0} creates/s, {} events: p50 {:.1} ms, p99 {:.1} ms",
+            latencies.len(),
+            percentile(50),
+            percentile(99)
+        )
     }
 }
 

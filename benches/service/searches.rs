@@ -21,7 +21,7 @@ use crate::floor::{self, Statement};
 use crate::http::{Client, Connection, Request};
 use crate::process::Service;
 use crate::report::as_float;
-use crate::{Database, Result};
+use crate::{Database, Result, WRITES_ONLY};
 
 /// The number that makes the data what it is.
 const SEED: u64 = 1;
@@ -95,7 +95,9 @@ impl Seeded {
     /// Starts the service on it, which knows the users of the data set.
     pub fn start_service(&self, log: &Path, settings: &[(&str, &str)]) -> Result<Service> {
         let url = self.database.url(settings)?;
-        Service::start(&url, log, Some(&self.directory.join("seed.toml")))
+        let catalogue = self.directory.join("seed.toml");
+        let catalogue = catalogue.to_str().ok_or("the directory's name is not text")?;
+        Service::start(&url, log, &[&WRITES_ONLY[..], &["--catalogue", catalogue]].concat())
     }
 
     /// The end of the server's log, from this place.

@@ -20,4 +20,4 @@ pub use authorization::{Access, DialogAuthorization, Grant, instance_reference};
 pub use catalogue::{DescribedResource, is_role};
 pub use explanation::Explanation;
 pub(crate) use reach::StreamsBy;
-pub use reach::{DialogScope, SearchScope};
+pub use reach::{DialogScope, ListedDialogs, SearchScope};

@@ -1,5 +1,7 @@
 //! How far a caller reaches. Queries start from one of these values, and only this module makes them.
 
+use std::collections::{HashMap, HashSet};
+
 use uuid::Uuid;
 
 use crate::dialog::party::PartyUrn;
@@ -30,6 +32,66 @@ impl DialogScope {
     /// Whether all, of which code, on which resources.
     pub(crate) fn conditions(&self) -> (bool, Option<&str>, &[i64]) {
         (self.all, self.org.as_deref(), &self.resource_keys)
+    }
+}
+
+/// The dialogs that an end user may list, to ask about one of them.
+#[derive(Clone, Debug, Default)]
+pub struct ListedDialogs {
+    /// Numbers of the sets of resources, by party.
+    parties: HashMap<i64, Vec<usize>>,
+    /// `None` has all.
+    resource_sets: Vec<Option<HashSet<i64>>>,
+    dialogs: HashSet<(Uuid, i64, i64)>,
+    labels: HashSet<(String, i64, i64)>,
+}
+
+impl From<&SearchScope> for ListedDialogs {
+    fn from(scope: &SearchScope) -> Self {
+        let mut parties: HashMap<i64, Vec<usize>> = HashMap::with_capacity(scope.keys.len());
+        for (party, set) in scope.keys.iter().zip(&scope.sets) {
+            parties.entry(*party).or_default().extend(usize::try_from(*set - 1).ok());
+        }
+        let sets = scope.resource_sets.iter();
+        Self {
+            parties,
+            resource_sets: sets.map(|set| set.as_ref().map(|set| set.iter().copied().collect())).collect(),
+            dialogs: scope.dialogs.iter().copied().collect(),
+            labels: scope.labels.iter().cloned().collect(),
+        }
+    }
+}
+
+impl ListedDialogs {
+    /// Keys of the parties whose dialogs may be among them.
+    #[must_use]
+    pub fn party_keys(&self) -> HashSet<i64> {
+        let dialogs = self.dialogs.iter().map(|(_, party, _)| *party);
+        let labels = self.labels.iter().map(|(_, party, _)| *party);
+        self.parties.keys().copied().chain(dialogs).chain(labels).collect()
+    }
+
+    /// Whether a dialog of this party and on this resource (its id) is among them, whatever its labels.
+    #[must_use]
+    pub fn has(&self, id: Uuid, party: &str, resource: &str) -> bool {
+        let (party, resource) = (key_of(party), key_of(resource));
+        let mut sets =
+            self.parties.get(&party).into_iter().flatten().filter_map(|set| self.resource_sets.get(*set));
+        sets.any(|set| set.as_ref().is_none_or(|set| set.contains(&resource)))
+            || self.dialogs.contains(&(id, party, resource))
+    }
+
+    /// Whether a dialog of this party and on this resource (its id) is among them because of a label.
+    #[must_use]
+    pub fn has_labelled(&self, party: &str, resource: &str, labels: &[String]) -> bool {
+        let (party, resource) = (key_of(party), key_of(resource));
+        labels.iter().any(|label| self.labels.contains(&(label.clone(), party, resource)))
+    }
+
+    /// Whether labels make a difference.
+    #[must_use]
+    pub fn depends_on_labels(&self) -> bool {
+        !self.labels.is_empty()
     }
 }
 

@@ -105,7 +105,8 @@ impl App {
             user_name: user_name.clone(),
             via_service_owner: caller.impersonated,
         };
-        let events = vec![Event::DialogUpdated { id: ids.revision() }, Event::DialogSeen { id: entry_id }];
+        let updated = Event::DialogUpdated { id: ids.revision() };
+        let events = vec![updated.clone(), Event::DialogSeen { id: entry_id }];
         let viewing = Viewing {
             dialog: dialog.id,
             content_updated_at: dialog.content_updated_at,
@@ -117,6 +118,7 @@ impl App {
                 actor_name: user_name,
             },
             events: EventBatch::of(dialog, now, false, events),
+            update: EventBatch::of(dialog, now, false, vec![updated]),
         };
         if let Err(failure) = self.store.record_viewing(viewing).await {
             tracing::warn!(dialog = %dialog.id, error = %failure, "the viewing of a dialog was not recorded");

@@ -1,10 +1,12 @@
 //! What the product does: one file per use case, shared by REST and GraphQL.
 
 mod admission;
+mod changes;
 mod children;
 mod create_dialog;
 mod end_user_context;
 mod explain;
+mod follow;
 mod get_dialog;
 mod issuers;
 mod labels;
@@ -20,18 +22,24 @@ mod turns;
 mod update_dialog;
 mod view;
 
+use std::sync::Arc;
+
 use crate::access::Access;
 use crate::access::dialog_token::DialogTokenSigner;
 use crate::altinn::PlatformFailure;
 use crate::clock::Clock;
 use crate::dialog::create::SeenElsewhere;
 use crate::dialog::refusal::Refusal;
+use crate::events::Live;
+use crate::events::cloud_event::CloudEvents;
 use crate::search::Seal;
 use crate::store::{Store, StoreFailure};
 
 pub use admission::Reader;
+pub use changes::{ChangeKind, ChangesRequest, DialogChange, DialogChanges};
 pub use create_dialog::Created;
 pub use end_user_context::{DialogEndUserContextItemView, EndUserContextPage};
+pub use follow::{Follow, FollowEnd, Followed, Mark};
 pub(crate) use get_dialog::seen_id;
 pub use issuers::IssuerKeeper;
 pub use labels::LabelCommand;
@@ -63,6 +71,10 @@ pub struct App {
     pub seen_elsewhere: SeenElsewhere,
     /// Hides who somebody is from other end users.
     pub pseudonyms: Pseudonyms,
+    /// What is told, as it happens.
+    pub live: Arc<Live>,
+    /// Makes of it what is sent.
+    pub cloud_events: CloudEvents,
     /// Signs continuation tokens.
     pub seal: Seal,
 }

@@ -189,7 +189,7 @@ impl App {
         if let Some(outcome) = self.repeated(request.key).await? {
             return Ok(outcome.into());
         }
-        let changed = self.change_once(request, command).await;
+        let changed = Box::pin(self.change_once(request, command)).await;
         self.unless_repeated(request.key, changed).await
     }
 

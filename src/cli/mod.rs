@@ -1,6 +1,7 @@
 //! The commands.
 
 mod docs;
+mod events;
 mod health;
 mod openapi;
 mod reindex;
@@ -24,6 +25,7 @@ pub async fn run(command_line: CommandLine) -> Result<ExitCode, Box<dyn std::err
         Some(Command::Serve(settings)) => serve::serve(&settings).await?,
         Some(Command::Migrate(settings)) => migrate(&settings).await?,
         Some(Command::Token(settings)) => println!("{}", token::token(&settings).await?),
+        Some(Command::Events(settings)) => println!("{}", events::events(&settings).await?),
         Some(Command::Seed(settings)) => seed::seed(&settings).await?,
         Some(Command::Reindex(settings)) => reindex::reindex(&settings).await?,
         Some(Command::Health(settings)) => health::health(settings.listen)?,

@@ -46,6 +46,9 @@ pub struct EventBatch {
     pub party: String,
     /// The dialog's resource as a URN.
     pub service_resource: String,
+    /// Short code of the service owner.
+    #[serde(default)]
+    pub org: String,
     /// The dialog's process.
     pub process: Option<String>,
     /// The process before that.
@@ -55,12 +58,32 @@ pub struct EventBatch {
     pub silent: bool,
     /// What happened, in the order in which it is told.
     pub events: Vec<Event>,
+    /// Labels of the service owner that were on a dialog which was purged.
+    pub labels: Option<Vec<String>>,
     /// When it happened.
     #[serde(skip)]
     pub occurred_at: Option<Timestamp>,
-    /// When it may be told: not before the dialog is visible.
-    #[serde(skip)]
-    pub available_at: Option<Timestamp>,
+    /// Until when nobody could see the dialog, where that was in the future.
+    pub hidden_until: Option<Timestamp>,
+}
+
+/// What is to be told about a change, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Telling {
+    /// Nothing.
+    Nothing,
+    /// At once.
+    Now(Box<EventBatch>),
+    /// When the dialog becomes visible.
+    Held {
+        /// When that is.
+        until: Timestamp,
+        /// What is told then.
+        batch: Box<EventBatch>,
+        /// What is left of it when it is told then, before all else, that the dialog was created: nothing
+        /// need be said of updates.
+        after_creation: Option<Box<EventBatch>>,
+    },
 }
 
 impl EventBatch {
@@ -70,13 +93,37 @@ impl EventBatch {
         Self {
             party: dialog.party.as_str().to_owned(),
             service_resource: dialog.resource_urn(),
+            org: dialog.org.clone(),
             process: dialog.process.clone(),
             preceding_process: dialog.preceding_process.clone(),
             silent,
             events,
+            labels: None,
             occurred_at: Some(now),
-            available_at: Some(dialog.visible_from.map_or(now, |visible| visible.max(now))),
+            hidden_until: dialog.visible_from.filter(|visible| *visible > now),
         }
+    }
+
+    /// Whether it tells, inside or outside, that the dialog was created.
+    #[must_use]
+    pub fn tells_creation(&self) -> bool {
+        self.events.iter().any(|event| matches!(event, Event::DialogCreated { .. }))
+    }
+
+    /// When this is told, if `hold` says that nothing is told of a dialog that nobody can see. Nobody
+    /// need be told then that it was deleted, or is no longer deleted.
+    #[must_use]
+    pub fn telling(mut self, hold: bool) -> Telling {
+        let Some(until) = self.hidden_until.filter(|_| hold) else { return Telling::Now(Box::new(self)) };
+        self.events
+            .retain(|event| !matches!(event, Event::DialogDeleted { .. } | Event::DialogRestored { .. }));
+        if self.events.is_empty() {
+            return Telling::Nothing;
+        }
+        let mut rest = self.clone();
+        rest.events.retain(|event| !matches!(event, Event::DialogUpdated { .. }));
+        let after_creation = (!rest.events.is_empty()).then(|| Box::new(rest));
+        Telling::Held { until, batch: Box::new(self), after_creation }
     }
 }
 

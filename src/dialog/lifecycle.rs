@@ -25,7 +25,7 @@ pub enum Step {
 
 /// The change that a step makes; `None` when the dialog is there already.
 ///
-/// Timestamps and labels stay as they are.
+/// Labels stay as they are, and timestamps too, but for freezing, which is an update.
 ///
 /// # Errors
 /// [`Refusal::Gone`], [`Refusal::Forbidden`], [`Refusal::RevisionMismatch`].
@@ -47,7 +47,7 @@ pub fn take(
             admit_correspondence(stored, writer)?;
             update::admit_change(stored, expected, writer)?;
             dialog.deleted_at = Some(now);
-            Some(Event::DialogDeleted { id: ids.revision() })
+            Event::DialogDeleted { id: ids.revision() }
         }
         Step::Restore => {
             if !expected.holds(stored.revision) {
@@ -57,7 +57,7 @@ pub fn take(
                 return Ok(None);
             }
             dialog.deleted_at = None;
-            Some(Event::DialogRestored { id: ids.revision() })
+            Event::DialogRestored { id: ids.revision() }
         }
         Step::Freeze => {
             update::admit(stored)?;
@@ -66,11 +66,12 @@ pub fn take(
                 return Ok(None);
             }
             dialog.frozen = true;
-            None
+            update::touch(&mut dialog, false, silent, now);
+            Event::DialogUpdated { id: ids.revision() }
         }
     };
     dialog.revision = ids.revision();
-    let events = event.filter(|_| !silent).map(|event| EventBatch::of(&dialog, now, false, vec![event]));
+    let events = Some(EventBatch::of(&dialog, now, silent, vec![event]));
     Ok(Some(Change {
         expected_revision: stored.revision,
         documents_changed: false,
@@ -114,9 +115,9 @@ pub fn purge(stored: &Dialog, expected: &Expected, mode: Mode, ids: &mut Ids) ->
     if !expected.holds(stored.revision) {
         return Err(Refusal::RevisionMismatch);
     }
-    let is_told = !silent && stored.deleted_at.is_none();
+    let is_told = stored.deleted_at.is_none();
     let events = is_told
-        .then(|| EventBatch::of(stored, now, false, vec![Event::DialogDeleted { id: ids.revision() }]));
+        .then(|| EventBatch::of(stored, now, silent, vec![Event::DialogDeleted { id: ids.revision() }]));
     Ok(Purge { dialog: stored.id, expected_revision: stored.revision, events, now, kept: None })
 }
 

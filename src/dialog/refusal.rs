@@ -38,6 +38,9 @@ pub enum Refusal {
     /// The dialog was deleted.
     #[error("the dialog was deleted")]
     Gone(Uuid),
+    /// What changed since a position is no longer known.
+    #[error("the position is too old")]
+    PositionTooOld,
     /// The dialog has another revision than the caller expects.
     #[error("the revision does not match")]
     RevisionMismatch,

@@ -1,4 +1,4 @@
-//! The sandbox's endpoints for tokens: the generator, and the documents of its issuers.
+//! The sandbox's endpoints: the token generator, the documents of its issuers, and the newest events.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,11 +15,13 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::issuers;
 use super::keys::SandboxKeys;
 use super::token_generator::{Minted, TokenKind, TokenRequest};
 use crate::clock::Clock;
+use crate::events::sinks::Memory;
 
 /// What the endpoints need.
 pub struct SandboxHttp {
@@ -33,13 +35,16 @@ pub struct SandboxHttp {
     pub users: BTreeMap<String, String>,
     /// Whether any user name and password will do. Only for callers on this machine.
     pub accept_any_credentials: bool,
+    /// The newest events.
+    pub events: Arc<Memory>,
 }
 
 /// The endpoints. Those below `/api/` are there in lower case too.
 pub fn router(state: Arc<SandboxHttp>) -> Router {
     let mut router = Router::new()
         .route("/sandbox/issuers/{name}/.well-known/openid-configuration", get(issuer_metadata))
-        .route("/sandbox/issuers/{name}/jwks", get(issuer_keys));
+        .route("/sandbox/issuers/{name}/jwks", get(issuer_keys))
+        .route("/sandbox/events", get(events));
     for kind in TokenKind::ALL {
         let path = format!("/api/{}", kind.endpoint());
         for path in [path.to_ascii_lowercase(), path] {
@@ -92,6 +97,19 @@ async fn issuer_keys(State(state): State<Arc<SandboxHttp>>, Path(name): Path<Str
     match issuers::published(&state.keys, &name, &state.base_url) {
         Some((_, keys)) => json(StatusCode::OK, &keys),
         None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// The newest events of this instance, oldest first; of one dialog with `dialogId`.
+async fn events(State(state): State<Arc<SandboxHttp>>, uri: Uri) -> Response {
+    let query = uri.query().unwrap_or_default().as_bytes();
+    let dialog = form_urlencoded::parse(query).find(|(name, _)| name.eq_ignore_ascii_case("dialogId"));
+    match dialog.map(|(_, id)| Uuid::try_parse(&id)).transpose() {
+        Ok(dialog) => json(StatusCode::OK, &state.events.events(dialog)),
+        Err(_) => {
+            let problems = BTreeMap::from([("dialogId", "must be a UUID.")]);
+            json(StatusCode::BAD_REQUEST, &problems)
+        }
     }
 }
 
@@ -170,6 +188,7 @@ mod tests {
             base_url: "http://127.0.0.1:7214".into(),
             users: BTreeMap::from([("sandbox".into(), "sand:bøx".into()), ("other".into(), "secret".into())]),
             accept_any_credentials,
+            events: Arc::default(),
         }
     }
 

@@ -177,5 +177,6 @@ pub(super) async fn backing(
         background,
         routes: Router::new(),
         catalogue: None,
+        publishing_token: Some(Arc::new(clients.tokens)),
     })
 }

@@ -13,6 +13,7 @@ use crate::access::token::TokenVerifier;
 use crate::api::ApiState;
 use crate::clock::Clock;
 use crate::config::ServeSettings;
+use crate::events::sinks::Memory;
 use crate::sandbox::catalogue::LiveCatalogue;
 use crate::sandbox::faults::Faults;
 use crate::sandbox::http::SandboxHttp;
@@ -45,6 +46,7 @@ pub(super) async fn backing(
     clock: &Clock,
     address: SocketAddr,
     public_url: &str,
+    memory: &Arc<Memory>,
 ) -> Result<Backing, StartFailure> {
     let keys = Arc::new(SandboxKeys::load_or_create(store.pool()).await?);
     let catalogue = Arc::new(LiveCatalogue::open(settings.sandbox.catalogue.clone(), clock.now())?);
@@ -59,6 +61,7 @@ pub(super) async fn backing(
         base_url: public_url.to_owned(),
         users: credentials(&settings.sandbox.sandbox_credentials),
         accept_any_credentials: address.ip().is_loopback(),
+        events: Arc::clone(memory),
     }))
     .merge(faults.router())
     .merge(crate::sandbox::altinn::router(
@@ -83,6 +86,7 @@ pub(super) async fn backing(
         background: JoinSet::new(),
         routes,
         catalogue: Some(catalogue),
+        publishing_token: None,
     })
 }
 

@@ -6,6 +6,7 @@ use sqlx::Row;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::outbox::{ToldColumns, tell};
 use super::repetition::{KeptColumns, keep_outcome};
 use super::rows::{
     ActivityRow, TransmissionRow, activity, activity_row, dialog, dialog_columns, key_of, split_documents,
@@ -98,8 +99,12 @@ const CREATE: &str = concat!(
     ",
     insert_words!("new_dialog", "$58", "$59", "$60", "$61", "$62"),
     keep_outcome!("new_dialog", "$54", "$55", "$56", "$57", "$49"),
-    ")
-insert into outbox (dialog_id, occurred_at, available_at, payload) select id, $49, $52, $53 from new_dialog"
+    "), held as (
+    insert into outbox_held (dialog_id, party_key, occurred_at, available_at, tells_creation, payload)
+    select id, $3, $49, $52, true, $53 from new_dialog where $52::timestamptz is not null
+)
+insert into outbox (dialog_id, party_key, occurred_at, payload)
+select id, $3, $49, $53 from new_dialog where $52::timestamptz is null"
 );
 
 // The labels and the seen flag are changed in place: end users change them without a new revision.
@@ -121,7 +126,7 @@ const CHANGE: &str = concat!(
         end_user_context_revision = case
             when previous.new_labels <> previous.system_labels then $24 else end_user_context_revision end
     from previous where dialog.id = $1
-    returning dialog.id
+    returning dialog.id, dialog.party_key, dialog.visible_from, dialog.deleted_at
 ), new_document as (
     update dialog_document set preceding_process = $25, list = coalesce($26, list), detail = coalesce($27, detail)
     from changed where dialog_id = changed.id and ($26::jsonb is not null or preceding_process is distinct from $25)
@@ -159,9 +164,14 @@ const CHANGE: &str = concat!(
     select $1, $43, label, (previous.new_labels & bit) <> 0, $44
     from previous, (values (2::smallint, 2), (3::smallint, 4), (4::smallint, 8), (5::smallint, 16)) as l (label, bit)
     where ((previous.new_labels # previous.system_labels) & bit) <> 0
-), told as (
-    insert into outbox (dialog_id, occurred_at, available_at, payload)
-    select changed.id, $43, $45, $46 from changed where $46::jsonb is not null
+), held as (
+    insert into outbox_held (dialog_id, party_key, occurred_at, available_at, tells_creation, payload)
+    select id, party_key, $43, $45, false, payload
+    from (select *, case when exists (
+            select 1 from outbox_held h where h.dialog_id = changed.id and h.tells_creation
+            and ((h.payload -> 'silent')::boolean <= ($46::jsonb -> 'silent')::boolean))
+        then $69 else $46 end as payload from changed where $45::timestamptz is not null) c
+    where payload is not null
 ), old_words as (
     delete from dialog_text t using changed where t.dialog_id = changed.id and t.source_id = any($68::uuid[])
         and (t.source_id, t.chunk) not in (select * from unnest($63::uuid[], $64::smallint[]))
@@ -171,6 +181,7 @@ const CHANGE: &str = concat!(
     " on conflict (dialog_id, source_id, chunk) do update set lexemes = excluded.lexemes
         where dialog_text.lexemes is distinct from excluded.lexemes
 ",
+    tell!("changed", "$43", "$45::timestamptz is null and $46::jsonb is not null", "$46::jsonb"),
     keep_outcome!("changed", "$57", "$58", "$59", "$60", "$43"),
     ")
 select count(*) from changed"
@@ -193,7 +204,7 @@ const CORRECTED: &str = concat!(
 
 const PURGE: &str = concat!(
     "with purged as (
-    delete from dialog where id = $1 and revision = $2 returning id
+    delete from dialog where id = $1 and revision = $2 returning id, party_key, visible_from, deleted_at
 ), documents as (
     delete from dialog_document using purged where dialog_id = purged.id
 ), transmissions as (
@@ -204,11 +215,18 @@ const PURGE: &str = concat!(
     delete from dialog_part using purged where dialog_id = purged.id
 ), words as (
     delete from dialog_text using purged where dialog_id = purged.id
-), told as (
-    insert into outbox (dialog_id, occurred_at, available_at, payload)
-    select id, $3, $4, $5 from purged where $5::jsonb is not null
+), never_told as (
+    delete from outbox_held using purged where dialog_id = purged.id and (visible_from > $3 or deleted_at is not null)
 ",
-    keep_outcome!("purged", "$6", "$7", "$8", "$9", "$3"),
+    tell!(
+        "purged",
+        "$3",
+        "$4::jsonb is not null",
+        // By these labels some users may know of the dialog; when this is told they are gone.
+        "jsonb_set($4::jsonb, '{labels}', coalesce((select jsonb_agg(value) from service_owner_label
+            where dialog_id = purged.id), '[]'))"
+    ),
+    keep_outcome!("purged", "$5", "$6", "$7", "$8", "$3"),
     ")
 select count(*) from purged"
 );
@@ -362,6 +380,7 @@ impl Store {
             kept,
         } = creation;
         let kept = KeptColumns::of(kept);
+        let told = ToldColumns::of(Some(events), self.hold_events);
         let (list, detail) = split_documents(&d.documents);
         let mut w = WordColumns::default();
         w.add(words::of_dialog(d.id, &d.documents));
@@ -428,8 +447,8 @@ impl Store {
             .bind(now.utc())
             .bind(Json(Actor::service_owner()))
             .bind(labels)
-            .bind(events.available_at.unwrap_or(now).utc())
-            .bind(Json(events))
+            .bind(told.until)
+            .bind(told.payload)
             .bind(kept.caller)
             .bind(kept.key)
             .bind(kept.fingerprint)
@@ -441,6 +460,7 @@ impl Store {
             .bind(w.texts)
             .bind(d.is_seen);
         self.connections.execute(query).await?;
+        self.told.notify_one();
         Ok(())
     }
 
@@ -456,8 +476,7 @@ impl Store {
         let t = TransmissionColumns::of(change.transmissions);
         let a = ActivityColumns::of(change.activities);
         let (part_ids, part_kinds, part_places) = part_columns(&change.claims);
-        let available_at =
-            change.events.as_ref().and_then(|events| events.available_at).unwrap_or(change.now);
+        let told = ToldColumns::of(change.events, self.hold_events);
         let (retimed, corrected, subtree, deeper_by) = match change.correction {
             None => (None, None, Vec::new(), 0),
             Some(Correction::FormSavedAt(id, moment)) => (Some((id, moment)), None, Vec::new(), 0),
@@ -511,8 +530,8 @@ impl Store {
             .bind(part_places)
             .bind(change.now.utc())
             .bind(Json(Actor::service_owner()))
-            .bind(available_at.utc())
-            .bind(change.events.map(Json))
+            .bind(told.until)
+            .bind(told.payload)
             .bind(retimed.map(|(_, moment)| moment.utc()))
             .bind(retimed.map(|(id, _)| id))
             .bind(deeper_by)
@@ -534,8 +553,10 @@ impl Store {
             .bind(w.rules)
             .bind(w.weights)
             .bind(w.texts)
-            .bind(rewritten);
+            .bind(rewritten)
+            .bind(told.after_creation);
         let row = self.connections.fetch_one(query).await?;
+        self.told.notify_one();
         Ok(row.try_get::<i64, _>(0)? == 1)
     }
 
@@ -562,19 +583,19 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn purge(&self, purge: Purge) -> Result<bool, StoreFailure> {
-        let available_at = purge.events.as_ref().and_then(|events| events.available_at).unwrap_or(purge.now);
+        let told = ToldColumns::of(purge.events, self.hold_events);
         let kept = KeptColumns::of(purge.kept);
         let query = sqlx::query(PURGE)
             .bind(purge.dialog)
             .bind(purge.expected_revision)
             .bind(purge.now.utc())
-            .bind(available_at.utc())
-            .bind(purge.events.map(Json))
+            .bind(told.payload)
             .bind(kept.caller)
             .bind(kept.key)
             .bind(kept.fingerprint)
             .bind(kept.outcome);
         let row = self.connections.fetch_one(query).await?;
+        self.told.notify_one();
         Ok(row.try_get::<i64, _>(0)? == 1)
     }
 

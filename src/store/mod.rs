@@ -2,10 +2,12 @@
 
 mod children;
 mod connections;
+mod deliveries;
 mod dialogs;
 mod end_user_context;
 mod issuers;
 mod labels;
+mod outbox;
 mod referred;
 mod registry;
 mod reindex;
@@ -21,12 +23,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use tokio::sync::Notify;
 
 pub use children::{Children, LabelLogEntry};
 use connections::{Connections, PATIENCE};
+pub use deliveries::{Backlog, Claim, Lane, LaneEnd, Parked, Retried, SinkState};
 pub use dialogs::{DialogDetail, Loaded, References};
 pub use end_user_context::{EndUserContext, LabelFilter};
 pub use labels::Labelled;
+pub use outbox::{ChangedDialog, LogEntry, Position};
 pub use referred::Referred;
 pub use registry::{Registry, RegistryLease, RegistryNews};
 pub(crate) use repetition::KEY_IN_USE;
@@ -39,6 +44,10 @@ pub use seen::{SeenEntry, Viewing};
 #[derive(Clone)]
 pub struct Store {
     connections: Arc<Connections>,
+    /// Whether nothing is told of a dialog before it is visible.
+    hold_events: bool,
+    /// Rings when something was told.
+    told: Arc<Notify>,
     /// How much a page of a search may cost.
     effort: Effort,
 }
@@ -132,7 +141,21 @@ impl Store {
                 })
             })
             .connect_lazy_with(options);
-        Self { connections: Arc::new(Connections::of(pool, connections)), effort: Effort::USUAL }
+        let connections = Arc::new(Connections::of(pool, connections));
+        Self { connections, effort: Effort::USUAL, hold_events: true, told: Arc::default() }
+    }
+
+    /// The same store, which holds what is told of a dialog until the dialog is visible, or does not.
+    #[must_use]
+    pub fn holding_events(self, hold_events: bool) -> Self {
+        Self { hold_events, ..self }
+    }
+
+    /// The same store on connections of its own, at most `connections`.
+    #[must_use]
+    pub fn with_own_connections(&self, connections: u32) -> Self {
+        let options = self.pool().connect_options().as_ref().clone();
+        Self { connections: Self::open(options, connections).connections, ..self.clone() }
     }
 
     /// Searches with another effort, as tests do that want to see where it ends.

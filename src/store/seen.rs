@@ -3,6 +3,7 @@
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::outbox::tell;
 use super::{Store, StoreFailure};
 use crate::dialog::events::EventBatch;
 use crate::dialog::model::Actor;
@@ -52,13 +53,16 @@ pub struct Viewing {
     pub user_kind: i16,
     /// The user, as the label log names it.
     pub performed_by: Actor,
-    /// What is told.
+    /// What is told when the entry is new.
     pub events: EventBatch,
+    /// What is told when only the content no longer counts as unseen.
+    pub update: EventBatch,
 }
 
-const VIEW: &str = "\
-with previous as (
-    select id, system_labels, content_updated_at = $8 as is_current, is_seen from dialog where id = $2 for update
+const VIEW: &str = concat!(
+    "with previous as (
+    select id, party_key, visible_from, deleted_at, system_labels, content_updated_at = $8 as is_current, is_seen
+    from dialog where id = $2 for update
 ), new_entry as (
     insert into seen_log (id, dialog_id, seen_at, user_kind, via_service_owner, user_id, user_name)
     select $1, id, $3, $4, $5, $6, $7 from previous
@@ -69,12 +73,19 @@ with previous as (
     from previous
     where dialog.id = previous.id
         and ((previous.is_current and not previous.is_seen) or (previous.system_labels & 8) <> 0)
+    returning dialog.id
 ), unmarked as (
     insert into label_log (dialog_id, created_at, label, is_set, performed_by)
     select id, $3, 4, false, $9 from previous where (system_labels & 8) <> 0
-)
-insert into outbox (dialog_id, occurred_at, available_at, payload)
-select $2, $3, $3, $10 from new_entry";
+",
+    tell!(
+        "previous",
+        "$3",
+        "(exists (select from new_entry) or exists (select from changed))",
+        "case when exists (select from new_entry) then $10::jsonb else $11::jsonb end"
+    ),
+    ") select 1"
+);
 
 impl Store {
     /// Records that a user opened a dialog: one entry for the user and this state of the dialog, the
@@ -83,7 +94,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn record_viewing(&self, viewing: Viewing) -> Result<(), StoreFailure> {
-        let Viewing { dialog, content_updated_at, entry, user_kind, performed_by, events } = viewing;
+        let Viewing { dialog, content_updated_at, entry, user_kind, performed_by, events, update } = viewing;
         let query = sqlx::query(VIEW)
             .bind(entry.id)
             .bind(dialog)
@@ -94,8 +105,10 @@ impl Store {
             .bind(entry.user_name)
             .bind(content_updated_at.utc())
             .bind(Json(performed_by))
-            .bind(Json(events));
+            .bind(Json(events))
+            .bind(Json(update));
         self.connections.execute(query).await?;
+        self.told.notify_one();
         Ok(())
     }
 }

@@ -924,7 +924,10 @@ async fn what_is_told_about_a_new_dialog() {
         let rows: Vec<Value> = service
             .database
             .column(
-                "select payload || jsonb_build_object('at', available_at) from outbox where dialog_id = $1 order by sequence",
+                "select payload || jsonb_build_object('at', at) from (
+                    select dialog_id, sequence, occurred_at as at, payload from outbox
+                    union all select dialog_id, sequence, available_at, payload from outbox_held
+                ) t where dialog_id = $1 order by sequence",
                 id,
             )
             .await;

@@ -99,7 +99,7 @@ async fn two_servers_do_not_lose_each_others_changes() {
 }
 
 /// Where a program keeps its data. Dropped, nothing of it stays: no server and no file.
-struct State(PathBuf);
+pub struct State(pub PathBuf);
 
 impl Drop for State {
     fn drop(&mut self) {
@@ -132,22 +132,28 @@ exit $status
 "#;
 
 /// The program itself as a process of its own, with its own PostgreSQL.
-struct Program {
+pub struct Program {
     warden: Child,
     pid: Pid,
-    url: String,
+    pub url: String,
     state: Option<State>,
 }
 
 impl Program {
     /// Starts it on this data, and waits until it says where it listens.
     fn start(state: State) -> Self {
+        Self::start_with(state, &[])
+    }
+
+    /// The same with more arguments.
+    pub fn start_with(state: State, arguments: &[&str]) -> Self {
         let mut warden = Command::new("sh")
             .args(["-c", WARDEN, "sh"])
             .arg(&state.0)
             .arg(env!("CARGO_BIN_EXE_dialogporten"))
             .args(["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--data-dir"])
             .arg(&state.0)
+            .args(arguments)
             .env_remove("DATABASE_URL")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -173,13 +179,13 @@ impl Program {
         nobody.with_token(&token)
     }
 
-    async fn owner(&self) -> Client {
+    pub async fn owner(&self) -> Client {
         let query = "org=ttd&orgNo=991825827&scopes=digdir:dialogporten.serviceprovider";
         self.client("GetEnterpriseToken", query).await
     }
 
     /// Ends it without a chance to do anything more; its data stays.
-    fn kill(mut self) -> State {
+    pub fn kill(mut self) -> State {
         rustix::process::kill_process(self.pid, Signal::KILL).expect("the program is killed");
         self.stop();
         self.state.take().expect("the data")

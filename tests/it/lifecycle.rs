@@ -107,7 +107,7 @@ async fn what_is_so_already_stays_so() {
         client.delete(id).await.assert_problem(410, &[("DialogEntity", "")]);
     }
     assert_eq!(owner.read(id).await.etag(), deleted);
-    assert_eq!(told(service, id).await, events(&["dialogDeleted"]));
+    assert_eq!(told(service, id).await, events(&["dialogUpdated", "dialogDeleted"]));
 }
 
 #[tokio::test]
@@ -178,7 +178,7 @@ async fn a_purge_is_told_once() {
 }
 
 #[tokio::test]
-async fn of_what_is_silent_only_creation_and_update_are_told() {
+async fn what_is_silent_is_told_inside_only() {
     let service = Service::at(NOON).await;
     let owner = service.owner();
     let sent = one_of_each().with("/systemLabel", "Bin");
@@ -199,7 +199,8 @@ async fn of_what_is_silent_only_creation_and_update_are_told() {
     }
     step(&owner, id, "purge").silently().await.expect(204);
     let silent = |kind: &str| (vec![kind.to_owned()], true);
-    assert_eq!(service.told(id).await, [silent("dialogCreated"), silent("dialogUpdated")]);
+    let kinds = ["dialogCreated", "dialogUpdated", "dialogDeleted", "dialogRestored", "dialogDeleted"];
+    assert_eq!(service.told(id).await, kinds.map(silent));
 }
 
 #[tokio::test]
@@ -212,13 +213,15 @@ async fn a_frozen_dialog_is_for_administrators() {
     owner.act(id, "freeze").await.assert_problem_document(403);
     owner.act(service.id(), "freeze").await.assert_problem_document(403);
     admin.act(service.id(), "freeze").await.assert_problem(404, &[("DialogEntity", "")]);
-    let told_before = service.told(id).await;
+    let mut told = service.told(id).await;
 
     let frozen = admin.act(id, "freeze").if_match(before.etag()).await.expect(204);
     let read = owner.read(id).await;
     assert_eq!(read.etag(), frozen.etag());
-    assert_same_but(&before.json(), &read.json(), &["revision"]);
-    assert_eq!(service.told(id).await, told_before);
+    assert_same_but(&before.json(), &read.json(), &["revision", "updatedAt"]);
+    assert_eq!(read.json()["updatedAt"], service.now().to_string());
+    told.push((vec!["dialogUpdated".to_owned()], false));
+    assert_eq!(service.told(id).await, told);
 
     let (letter, activity) = (&one_of_each()["transmissions"][0], &one_of_each()["activities"][0]);
     // That it is frozen is said before that the revision is another.

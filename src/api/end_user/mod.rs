@@ -2,6 +2,7 @@
 
 mod activities;
 mod dialogs;
+mod events;
 mod labels;
 mod lookup;
 mod parties;
@@ -14,6 +15,7 @@ use super::http::operation::Endpoints;
 
 pub use activities::{GET_ACTIVITY, SEARCH_ACTIVITIES};
 pub use dialogs::GET_DIALOG;
+pub use events::{DIALOG_CHANGES, FOLLOW_DIALOG, FOLLOW_DIALOGS};
 pub use labels::{BULK_SET_SYSTEM_LABELS, SEARCH_LABEL_LOG, SET_SYSTEM_LABELS};
 pub use lookup::GET_DIALOG_LOOKUP;
 pub use parties::GET_PARTIES;
@@ -27,6 +29,9 @@ pub fn endpoints() -> Endpoints {
     Endpoints::new()
         .operation(&GET_DIALOG, dialogs::get_dialog)
         .operation(&SEARCH_DIALOGS, search::search_dialogs)
+        .operation(&DIALOG_CHANGES, events::dialog_changes)
+        .operation(&FOLLOW_DIALOG, events::follow_dialog)
+        .operation(&FOLLOW_DIALOGS, events::follow_dialogs)
         .operation(&SEARCH_TRANSMISSIONS, transmissions::search)
         .operation(&GET_TRANSMISSION, transmissions::get)
         .operation(&SEARCH_ACTIVITIES, activities::search)

@@ -5,6 +5,7 @@ pub mod accept_language;
 pub mod body;
 pub mod conditional;
 pub mod context;
+pub mod event_stream;
 pub mod operation;
 pub mod paging;
 pub mod parameter;

@@ -22,6 +22,7 @@ use crate::access::policy::{Policy, PolicyRefusal};
 use crate::access::token::TokenRefusal;
 use crate::api::{ApiState, Maintenance};
 use crate::json::{Describe, Failures, Shape};
+use crate::timestamp::Timestamp;
 
 /// An HTTP method of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +86,8 @@ impl BodyKind {
     }
 }
 
+const JSON: &str = "application/json";
+
 /// What an operation gives when all is well.
 #[derive(Clone, Copy, Debug)]
 pub struct Answer {
@@ -92,20 +95,34 @@ pub struct Answer {
     pub status: StatusCode,
     /// The body, where there is one.
     pub shape: Option<Shape>,
+    /// Media type of the body.
+    pub media_type: &'static str,
     /// Whether the header `ETag` has the revision.
     pub has_etag: bool,
 }
 
+/// When the token of a request ends.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenEnd(pub Timestamp);
+
 impl Answer {
     /// 201 with the new id, `Location` and `ETag`.
     pub const CREATED: Self =
-        Self { status: StatusCode::CREATED, shape: Some(String::describe), has_etag: true };
+        Self { status: StatusCode::CREATED, shape: Some(String::describe), media_type: JSON, has_etag: true };
     /// 204.
-    pub const NO_CONTENT: Self = Self { status: StatusCode::NO_CONTENT, shape: None, has_etag: false };
+    pub const NO_CONTENT: Self =
+        Self { status: StatusCode::NO_CONTENT, shape: None, media_type: JSON, has_etag: false };
+    /// 200 with server-sent events.
+    pub const EVENT_STREAM: Self = Self {
+        status: StatusCode::OK,
+        shape: Some(String::describe),
+        media_type: "text/event-stream",
+        has_etag: false,
+    };
 
     /// 200 with JSON of this shape.
     pub const fn json<T: Describe>() -> Self {
-        Self { status: StatusCode::OK, shape: Some(T::describe), has_etag: false }
+        Self { status: StatusCode::OK, shape: Some(T::describe), media_type: JSON, has_etag: false }
     }
 
     /// The same, with `ETag`.
@@ -356,6 +373,7 @@ async fn admit(api: &ApiState, operation: &Operation, mut request: Request) -> R
         caller = caller.impersonating(person);
         operation.policy.check_kind(&caller).map_err(|refusal| forbidden(&refusal))?;
     }
+    request.extensions_mut().insert(TokenEnd(claims.expires_at));
     request.extensions_mut().insert(caller);
     Ok(request)
 }

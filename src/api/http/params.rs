@@ -150,6 +150,12 @@ impl Params {
         })
     }
 
+    /// The text of a header; what is no text counts as empty.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<String> {
+        self.headers.get(name).map(|value| value.to_str().unwrap_or_default().trim().to_owned())
+    }
+
     /// Nothing more is read.
     ///
     /// # Errors

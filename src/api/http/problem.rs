@@ -214,6 +214,12 @@ impl From<Refusal> for Problem {
             Refusal::Gone(id) => {
                 with(StatusCode::GONE, "DialogEntity", format!("The dialog ({id}) has been deleted."))
             }
+            Refusal::PositionTooOld => {
+                let text = "What has changed since this token is no longer known. Begin anew: ask without \
+                            `after` for a token, then list all dialogs, then ask for what has changed since."
+                    .to_owned();
+                with(StatusCode::GONE, "after", text)
+            }
             Refusal::RevisionMismatch => Self::new(StatusCode::PRECONDITION_FAILED),
             Refusal::DialogIdTaken(id) => {
                 let text = format!("There is a dialog with the id ({id}) already.");

@@ -135,7 +135,7 @@ fn success(operation: &Operation, schemas: &mut Schemas) -> Value {
         for (_, member) in NEVER_NULL.iter().filter(|(of, _)| operation.namespace().ends_with(of)) {
             never_null_member(&schema, member, schemas);
         }
-        content(&["application/json"], &schema)
+        content(&[answer.media_type], &schema)
     });
     response(about, names, body)
 }

@@ -2,6 +2,7 @@
 
 mod health;
 mod metadata;
+mod metrics;
 mod well_known;
 
 use axum::Router;
@@ -26,6 +27,7 @@ pub fn endpoints() -> Endpoints {
 /// What the surroundings of the service ask; no part of the API.
 pub fn health() -> Router<ApiState> {
     Router::new()
+        .route("/metrics", get(metrics::metrics))
         .route("/health", get(health::readiness))
         .route("/health/startup", get(health::readiness))
         .route("/health/readiness", get(health::readiness))

@@ -142,6 +142,21 @@ impl Client {
         self.get(&format!("{OWNER_DIALOGS}?{query}"))
     }
 
+    /// Opens a stream of server-sent events, after the one with this id.
+    pub async fn follow(&self, path: &str, after: Option<&str>) -> Following {
+        let mut request = self.http.get(format!("{}/api/v1/enduser/{path}", self.url));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(id) = after {
+            request = request.header("last-event-id", id);
+        }
+        let response = request.send().await.expect("the service answers");
+        assert_eq!(response.status(), 200, "{path}");
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Following { response, text: String::new() }
+    }
+
     /// The end user lists dialogs, which must succeed; gives their ids.
     pub async fn listed(&self, query: &[(&str, &str)]) -> Vec<Uuid> {
         self.list(query).await.expect(200).item_ids()
@@ -362,5 +377,55 @@ fn section_of(status: u16) -> &'static str {
         502 => "rfc7231#section-6.6.3",
         503 => "rfc7231#section-6.6.4",
         _ => panic!("no problem of status {status} is expected"),
+    }
+}
+
+/// A stream of server-sent events.
+pub struct Following {
+    response: reqwest::Response,
+    text: String,
+}
+
+/// One server-sent event.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// Where it is.
+    pub id: String,
+    /// Its name; empty for what is none.
+    pub name: String,
+    /// What it says.
+    pub data: Value,
+}
+
+impl Following {
+    /// The next event; `None` when the stream ends.
+    pub async fn next(&mut self) -> Option<Sent> {
+        loop {
+            while let Some((frame, rest)) = self.text.split_once("\n\n") {
+                let (frame, rest) = (frame.to_owned(), rest.to_owned());
+                self.text = rest;
+                let field = |name: &str| {
+                    let line = frame.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+                    line.unwrap_or_default().to_owned()
+                };
+                if let Ok(data) = serde_json::from_str(&field("data")) {
+                    return Some(Sent { id: field("id"), name: field("event"), data });
+                }
+            }
+            let chunk = tokio::time::timeout(std::time::Duration::from_secs(30), self.response.chunk());
+            let chunk = chunk.await.expect("something comes").ok().flatten()?;
+            self.text.push_str(&String::from_utf8_lossy(&chunk));
+        }
+    }
+
+    /// The next events, by type without what all types have in common.
+    pub async fn kinds(&mut self, count: usize) -> Vec<String> {
+        let mut kinds = Vec::new();
+        for _ in 0..count {
+            let sent = self.next().await.expect("an event");
+            let kind = sent.data["type"].as_str().unwrap_or_default();
+            kinds.push(kind.trim_start_matches("dialogporten.dialog.").trim_end_matches(".v1").to_owned());
+        }
+        kinds
     }
 }

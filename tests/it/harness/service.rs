@@ -57,6 +57,8 @@ fn sandbox_settings(catalogue: Option<&Path>, more: &[&str]) -> ServeSettings {
     // Whatever the environment says about another service.
     settings.public_url = None;
     settings.sandbox.catalogue = catalogue.map(Path::to_owned);
+    // The clocks of the services on one database differ: what one holds another would tell.
+    settings.events.events_dispatch = false;
     settings
 }
 
@@ -190,6 +192,25 @@ impl Service {
         Self::start_with(sandbox_settings(None, &[]), database, clock).await
     }
 
+    /// A service with a database of its own that gives events to sinks, with these settings.
+    pub async fn telling(clock: Clock, adjust: impl FnOnce(&mut ServeSettings)) -> Self {
+        let database = cluster().await.new_database().await;
+        Self::telling_on(&database, clock, adjust).await
+    }
+
+    /// One more service on a database that gives events to sinks.
+    pub async fn telling_on(
+        database: &Database,
+        clock: Clock,
+        adjust: impl FnOnce(&mut ServeSettings),
+    ) -> Self {
+        let mut settings = sandbox_settings(None, &[]);
+        settings.events.events_dispatch = true;
+        settings.events.events_retry_after = 20;
+        adjust(&mut settings);
+        Self::start_with(settings, database.clone(), clock).await
+    }
+
     /// A service with these settings, whatever they say about a database.
     pub async fn start_with(settings: ServeSettings, database: Database, clock: Clock) -> Self {
         Self::start_as(settings, database, clock, Effort::USUAL).await
@@ -231,7 +252,10 @@ impl Service {
 
     /// Kinds of the events of each change of a dialog, and whether the change was silent.
     pub async fn told(&self, id: Uuid) -> Vec<(Vec<String>, bool)> {
-        let sql = "select payload from outbox where dialog_id = $1 order by sequence";
+        let sql = "select payload from (
+                select dialog_id, xid, sequence, payload from outbox
+                union all select dialog_id, 9223372036854775807, sequence, payload from outbox_held
+            ) t where dialog_id = $1 order by xid, sequence";
         let rows: Vec<Value> = self.database.column(sql, id).await;
         let kind = |event: &Value| event["kind"].as_str().expect("a kind").to_owned();
         let kinds = |row: &Value| row["events"].as_array().expect("events").iter().map(kind).collect();

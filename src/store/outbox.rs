@@ -1,0 +1,354 @@
+//! The outbox: what is told about changes, as a log that is only appended to. See
+//! `migrations/0020_event_log.sql` for its order.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use sqlx::Row;
+use sqlx::postgres::{PgListener, PgRow};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::{Store, StoreFailure};
+use crate::dialog::events::{EventBatch, Telling};
+use crate::timestamp::Timestamp;
+
+/// A place in the log. What comes later is greater.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    /// Number of the transaction.
+    pub transaction: i64,
+    /// Number of the row.
+    pub sequence: i64,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.transaction, self.sequence)
+    }
+}
+
+impl Position {
+    /// Reads what [`Display`](fmt::Display) writes.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (transaction, sequence) = text.split_once('-')?;
+        let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?;
+        Some(Self { transaction: number(transaction)?, sequence: number(sequence)? })
+    }
+
+    /// The place just before.
+    #[must_use]
+    pub fn before(self) -> Self {
+        Self { sequence: self.sequence - 1, ..self }
+    }
+}
+
+/// A row of the log: the events of one change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogEntry {
+    /// Its place.
+    pub position: Position,
+    /// The dialog.
+    pub dialog: Uuid,
+    /// What happened; [`EventBatch::occurred_at`] is set.
+    pub batch: EventBatch,
+}
+
+/// A dialog that the log names, as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangedDialog {
+    /// Its id.
+    pub id: Uuid,
+    /// Its revision.
+    pub revision: Uuid,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// When it was deleted.
+    pub deleted_at: Option<Timestamp>,
+    /// From when end users see it.
+    pub visible_from: Option<Timestamp>,
+    /// Until when end users see it.
+    pub expires_at: Option<Timestamp>,
+    /// Labels of the service owner.
+    pub service_owner_labels: Vec<String>,
+}
+
+/// What is told, as parameters of the statement that makes the change.
+pub(super) struct ToldColumns {
+    /// Until when it is held.
+    pub until: Option<DateTime<Utc>>,
+    pub payload: Option<Json<Box<EventBatch>>>,
+    /// What is told instead when it is held behind the creation.
+    pub after_creation: Option<Json<Box<EventBatch>>>,
+}
+
+impl ToldColumns {
+    pub fn of(batch: Option<EventBatch>, hold: bool) -> Self {
+        match batch.map_or(Telling::Nothing, |batch| batch.telling(hold)) {
+            Telling::Nothing => Self { until: None, payload: None, after_creation: None },
+            Telling::Now(batch) => Self { until: None, payload: Some(Json(batch)), after_creation: None },
+            Telling::Held { until, batch, after_creation } => Self {
+                until: Some(until.utc()),
+                payload: Some(Json(batch)),
+                after_creation: after_creation.map(Json),
+            },
+        }
+    }
+}
+
+/// Tells of every row of `deed` for which `is_told` holds, in a statement that starts with `with`; before
+/// it, what was held of the dialog until it became visible. `deed` has the dialog's `id`, `party_key`,
+/// `visible_from` and `deleted_at`.
+macro_rules! tell {
+    ($deed:literal, $now:literal, $is_told:literal, $payload:literal) => {
+        concat!(
+            "), freed as (
+    delete from outbox_held h using ",
+            $deed,
+            " f where h.dialog_id = f.id and f.visible_from <= ",
+            $now,
+            " and f.deleted_at is null
+    returning h.dialog_id, h.party_key, h.available_at, h.payload, h.sequence
+), told as (
+    insert into outbox (dialog_id, party_key, occurred_at, payload)
+    select t.dialog_id, t.party_key, t.occurred_at, t.payload
+    from (
+        select dialog_id, party_key, available_at as occurred_at, payload, sequence from freed
+        union all
+        select id, party_key, ",
+            $now,
+            ", ",
+            $payload,
+            ", 9223372036854775807 from ",
+            $deed,
+            " where ",
+            $is_told,
+            "
+    ) t order by t.sequence
+"
+        )
+    };
+}
+pub(super) use tell;
+
+/// Below this no transaction can add anything to the log any more.
+macro_rules! horizon {
+    () => {
+        "(select pg_snapshot_xmin(pg_current_snapshot())::text::bigint)"
+    };
+}
+pub(super) use horizon;
+
+/// Channel on which instances tell each other that there is something new.
+const CHANNEL: &str = "dialogporten_events";
+
+// Dialogs that somebody changes just now are left to that change, which frees what is due itself; whoever
+// comes later waits for the lock and so gets a later transaction number.
+const RELEASE: &str = "\
+with due as (
+    select dialog_id from outbox_held where available_at <= $1 group by dialog_id order by min(available_at) limit 500
+), locked as materialized (
+    select id, deleted_at from dialog where id in (select dialog_id from due) order by id for update skip locked
+), freed as (
+    delete from outbox_held h using locked where h.dialog_id = locked.id
+    returning h.dialog_id, h.party_key, h.available_at, h.payload, h.sequence, locked.deleted_at
+), told as (
+    insert into outbox (dialog_id, party_key, occurred_at, payload)
+    select dialog_id, party_key, available_at, payload from freed where deleted_at is null
+    order by available_at, sequence
+)
+select count(*) from freed";
+
+const AFTER: &str = concat!(
+    "select xid, sequence, dialog_id, occurred_at, payload from outbox
+    where (xid, sequence) > ($1, $2) and xid < ",
+    horizon!(),
+    " order by xid, sequence limit $3"
+);
+
+const AFTER_OF_PARTIES: &str = concat!(
+    "select e.* from unnest($1::bigint[]) as p (party_key) cross join lateral (
+        select xid, sequence, dialog_id, occurred_at, payload from outbox o
+        where o.party_key = p.party_key and (o.xid, o.sequence) > ($2, $3) and o.xid < ",
+    horizon!(),
+    " and ($4::uuid is null or o.dialog_id = $4)
+        order by o.xid, o.sequence limit $5
+    ) e order by e.xid, e.sequence limit $5"
+);
+
+const CHANGED: &str = "\
+select d.id, d.revision, d.updated_at, d.deleted_at, d.visible_from, d.expires_at,
+    array(select value from service_owner_label l where l.dialog_id = d.id) as labels
+from dialog d where d.id = any($1)";
+
+// The rows that go are the oldest, so that pages become free as a whole. What a sink has not got yet stays.
+const CLEAN_UP: &str = "\
+with leader as materialized (
+    select pg_try_advisory_xact_lock(hashtext('dialogporten_clean_up')) as is_mine
+), reached as materialized (
+    select xid, sequence from event_lane where sink = any($2) order by xid, sequence limit 1
+), oldest as materialized (
+    select xid, sequence, available_at from outbox order by xid, sequence limit $3
+), old as materialized (
+    select o.xid, o.sequence from oldest o, leader
+    where leader.is_mine and o.available_at < now() - make_interval(secs => $1)
+        and not exists (select from reached r where (o.xid, o.sequence) > (r.xid, r.sequence))
+        and not exists (
+            select from event_delivery d
+            where d.sink = any($2) and d.xid = o.xid and d.sequence = o.sequence and not d.dead)
+), removed as (
+    delete from outbox o using old where o.xid = old.xid and o.sequence = old.sequence
+), forgotten as (
+    delete from event_delivery d using old
+    where d.xid = old.xid and d.sequence = old.sequence and (d.dead or d.sink <> all($2))
+), floor as (
+    update outbox_floor f set xid = last.xid, sequence = last.sequence
+    from (select xid, sequence from old order by xid desc, sequence desc limit 1) last
+    where (last.xid, last.sequence) > (f.xid, f.sequence)
+)
+select count(*) from old";
+
+impl Store {
+    /// Waits until something was told through this store since it was last waited for.
+    pub async fn something_told(&self) {
+        self.told.notified().await;
+    }
+
+    /// Tells all instances that there is something new. Never called by what writes: while a transaction
+    /// that has done it commits, no other one that does can.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn announce(&self) -> Result<(), StoreFailure> {
+        self.connections.execute(sqlx::query("select pg_notify($1, '')").bind(CHANNEL)).await?;
+        Ok(())
+    }
+
+    /// Hears what [`announce`](Self::announce) tells, on a connection of its own.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn listen(&self) -> Result<PgListener, StoreFailure> {
+        let pool = sqlx::postgres::PgPoolOptions::new()
+            .max_connections(1)
+            .connect_lazy_with(self.pool().connect_options().as_ref().clone());
+        let mut listener = PgListener::connect_with(&pool).await?;
+        listener.listen(CHANNEL).await?;
+        Ok(listener)
+    }
+
+    /// Tells what was held of dialogs that are visible by now, and drops what was held of deleted ones.
+    /// Gives how many rows that were.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn release_events(&self, now: Timestamp) -> Result<i64, StoreFailure> {
+        let row = self.connections.fetch_one(sqlx::query(RELEASE).bind(now.utc())).await?;
+        let released = row.try_get(0)?;
+        if released > 0 {
+            self.told.notify_one();
+        }
+        Ok(released)
+    }
+
+    /// The end of the log.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn log_end(&self) -> Result<Position, StoreFailure> {
+        let row = self.connections.fetch_one(sqlx::query(concat!("select ", horizon!()))).await?;
+        Ok(Position { transaction: row.try_get(0)?, sequence: 0 })
+    }
+
+    /// Up to where the log has been cleaned up.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn log_floor(&self) -> Result<Position, StoreFailure> {
+        position(&self.connections.fetch_one(sqlx::query("select xid, sequence from outbox_floor")).await?)
+    }
+
+    /// The next rows of the log.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn log_after(&self, after: Position, limit: i64) -> Result<Vec<LogEntry>, StoreFailure> {
+        let query = sqlx::query(AFTER).bind(after.transaction).bind(after.sequence).bind(limit);
+        self.connections.fetch_all(query).await?.iter().map(entry).collect()
+    }
+
+    /// The next rows of the log about these parties (keys), or about one dialog of theirs.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn log_of_parties(
+        &self,
+        party_keys: &[i64],
+        dialog: Option<Uuid>,
+        after: Position,
+        limit: i64,
+    ) -> Result<Vec<LogEntry>, StoreFailure> {
+        let query = sqlx::query(AFTER_OF_PARTIES)
+            .bind(party_keys)
+            .bind(after.transaction)
+            .bind(after.sequence)
+            .bind(dialog)
+            .bind(limit);
+        self.connections.fetch_all(query).await?.iter().map(entry).collect()
+    }
+
+    /// The newest rows of the log, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn log_tail(&self, limit: i64) -> Result<Vec<LogEntry>, StoreFailure> {
+        let sql = concat!(
+            "select xid, sequence, dialog_id, occurred_at, payload from outbox where xid < ",
+            horizon!(),
+            " order by xid desc, sequence desc limit $1"
+        );
+        let rows = self.connections.fetch_all(sqlx::query(sql).bind(limit)).await?;
+        rows.iter().rev().map(entry).collect()
+    }
+
+    /// Those of these dialogs that there are.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn changed_dialogs(&self, ids: &[Uuid]) -> Result<Vec<ChangedDialog>, StoreFailure> {
+        let rows = self.connections.fetch_all(sqlx::query(CHANGED).bind(ids)).await?;
+        let changed = |row: &PgRow| {
+            Ok(ChangedDialog {
+                id: row.try_get("id")?,
+                revision: row.try_get("revision")?,
+                updated_at: super::rows::moment(row, "updated_at")?,
+                deleted_at: super::rows::optional_moment(row, "deleted_at")?,
+                visible_from: super::rows::optional_moment(row, "visible_from")?,
+                expires_at: super::rows::optional_moment(row, "expires_at")?,
+                service_owner_labels: row.try_get("labels")?,
+            })
+        };
+        rows.iter().map(changed).collect()
+    }
+
+    /// Removes up to `limit` rows that are older than `seconds` and that all of `sinks` have got. Gives
+    /// how many those were; none while another instance does this.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn clean_log(&self, seconds: f64, sinks: &[String], limit: i64) -> Result<i64, StoreFailure> {
+        let query = sqlx::query(CLEAN_UP).bind(seconds).bind(sinks).bind(limit);
+        Ok(self.connections.fetch_one(query).await?.try_get(0)?)
+    }
+}
+
+fn position(row: &PgRow) -> Result<Position, StoreFailure> {
+    Ok(Position { transaction: row.try_get("xid")?, sequence: row.try_get("sequence")? })
+}
+
+pub(super) fn entry(row: &PgRow) -> Result<LogEntry, StoreFailure> {
+    let Json(mut batch): Json<EventBatch> = row.try_get("payload")?;
+    batch.occurred_at = Some(super::rows::moment(row, "occurred_at")?);
+    Ok(LogEntry { position: position(row)?, dialog: row.try_get("dialog_id")?, batch })
+}
