@@ -10,6 +10,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use dialogporten::sandbox::postgres::find_bin_dir;
+
 use crate::samples::PARTIES;
 use crate::{Database, Result};
 
@@ -23,8 +25,8 @@ const RUN: u64 = 1_000_000_000;
 /// A statement as the service sent it; `None` is null.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Statement {
-    sql: String,
-    values: Vec<Option<String>>,
+    pub sql: String,
+    pub values: Vec<Option<String>>,
 }
 
 /// The statements in a part of the log of a server that logs all statements.
@@ -222,22 +224,28 @@ pub struct Pgbench {
     pub connections: u32,
     /// How many dialogs the first run has made; those that later ones read and change.
     pub dialogs: u64,
+    /// Settings of its connections, as PostgreSQL's libraries take them from the environment.
+    pub settings: String,
     runs: u64,
 }
 
 impl Pgbench {
-    pub fn new(bin: &Path, socket: &Path, directory: &Path, connections: u32) -> Result<Self> {
+    /// On a server's socket; scripts are written to a directory.
+    pub fn new(server: &Database, directory: &Path, connections: u32) -> Result<Self> {
+        let bin = find_bin_dir(None).ok_or("there is no PostgreSQL on this machine")?;
+        let socket = server.options.get_socket().ok_or("the server has no socket")?;
+        let settings = server.as_service().options.get_options().unwrap_or_default().to_owned();
         // The programs in `bin` may be links to where all of them are.
         let program = bin.join("initdb").canonicalize()?.with_file_name("pgbench");
         if !program.exists() {
             return Err(format!("there is no {}", program.display()).into());
         }
         let (socket, directory) = (socket.to_owned(), directory.to_owned());
-        Ok(Self { program, socket, directory, connections, dialogs: 0, runs: 0 })
+        Ok(Self { program, socket, directory, connections, dialogs: 0, settings, runs: 0 })
     }
 
     /// Runs a script, and gives transactions and the seconds that they took.
-    pub fn run(&mut self, database: &str, script: &Script, extent: Extent) -> Result<(f64, f64)> {
+    pub fn run(&mut self, database: &Database, script: &Script, extent: Extent) -> Result<(f64, f64)> {
         let first_id = FIRST_ID + self.runs * RUN;
         self.runs += 1;
         let connections = self.connections;
@@ -264,6 +272,7 @@ impl Pgbench {
                 "--username=dialogporten",
                 "--port=5432",
             ])
+            .env("PGOPTIONS", &self.settings)
             .arg(format!("--client={connections}"))
             .arg("--host")
             .arg(&self.socket)
@@ -277,6 +286,7 @@ impl Pgbench {
             Extent::Seconds(seconds) => command.arg(format!("--time={seconds}")),
             Extent::Transactions(count) => command.arg(format!("--transactions={count}")),
         };
+        let database = database.options.get_database().ok_or("the database has no name")?;
         let output = command.arg(database).output()?;
         let report = String::from_utf8_lossy(&output.stdout);
         let number = |name: &str, end: char| -> Option<f64> {

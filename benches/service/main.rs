@@ -9,17 +9,18 @@ mod http;
 mod process;
 mod report;
 mod samples;
+mod searches;
 
 use std::collections::HashMap;
 use std::error::Error;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use dialogporten::sandbox::postgres::{EmbeddedOptions, EmbeddedPostgres, find_bin_dir};
-use dialogporten::store::key_of;
+use dialogporten::sandbox::postgres::{EmbeddedOptions, EmbeddedPostgres};
+use dialogporten::store::{Store, key_of};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use tokio::runtime::Handle;
@@ -28,7 +29,8 @@ use events::{EventFigures, Receiver};
 use floor::{Extent, Pgbench, Script, Varying};
 use http::{Answer, Client, Request};
 use process::{Processor, Service};
-use report::{Facts, Figures, Memory, Report};
+use report::{Created, Facts, Figures, Memory, Report};
+use searches::Seeded;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -43,9 +45,17 @@ struct Options {
     #[arg(long, env = "BENCH_CONNECTIONS", value_name = "COUNT", default_value_t = 8,
         value_parser = clap::value_parser!(u32).range(1..=100))]
     connections: u32,
-    /// Measure these only.
+    /// Measure these only; `list` stands for all searches.
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Operation>,
+    /// How many dialogs searches have before them; with two numbers also how much more they cost among
+    /// more. Throughput is measured among the fewest.
+    #[arg(long, value_name = "COUNT", value_delimiter = ',', default_value = "200000",
+        value_parser = clap::value_parser!(u32).range(2_000..))]
+    dialogs: Vec<u32>,
+    /// Directories with data that `dialogporten seed --data-dir` has made before, instead of new data.
+    #[arg(long, value_name = "DIRECTORY", value_delimiter = ',', conflicts_with = "dialogs")]
+    seeded: Vec<PathBuf>,
     /// Measure events as well: the cost of the outbox, and deliveries to a webhook.
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
     events: bool,
@@ -62,10 +72,12 @@ enum Operation {
     Patch,
     AppendTransmission,
     AppendActivity,
+    List,
 }
 
 impl Operation {
-    const ALL: [Self; 5] =
+    /// Those on dialogs that the benchmark itself has created.
+    const ON_CREATED: [Self; 5] =
         [Self::Create, Self::Get, Self::Patch, Self::AppendTransmission, Self::AppendActivity];
 
     fn name(self) -> &'static str {
@@ -75,6 +87,7 @@ impl Operation {
             Self::Patch => "patch status",
             Self::AppendTransmission => "append transmission",
             Self::AppendActivity => "append activity",
+            Self::List => "list of 25",
         }
     }
 
@@ -82,7 +95,7 @@ impl Operation {
     fn aim(self) -> f64 {
         match self {
             Self::Create => 0.6,
-            Self::Get => 0.4,
+            Self::Get | Self::List => 0.4,
             Self::Patch | Self::AppendTransmission | Self::AppendActivity => 0.5,
         }
     }
@@ -132,7 +145,7 @@ impl Requests {
         let (id, flip) = &self.targets[turn.wrapping_mul(104_729) % self.targets.len()];
         let path = format!("{DIALOGS}/{id}");
         match operation {
-            Operation::Create | Operation::Get => Request { method: "GET", path, body: None, expected: 200 },
+            Operation::Create | Operation::Get | Operation::List => searches::get(&path),
             Operation::Patch => {
                 let status = usize::from(flip.fetch_xor(true, Ordering::Relaxed));
                 let body = Some(("application/json-patch+json", self.statuses[status].clone()));
@@ -169,6 +182,26 @@ impl Database {
             connection.close().await?;
             Ok(result?)
         })
+    }
+
+    /// The same database with the settings that the connections of the service have.
+    fn as_service(&self) -> Self {
+        let _runtime = self.handle.enter();
+        let options = Store::open(self.options.clone(), 1).pool().connect_options().as_ref().clone();
+        Self { handle: self.handle.clone(), options }
+    }
+
+    /// Where it is, as the service is told. `settings` are those of the server, for the connections of
+    /// the service.
+    fn url(&self, settings: &[(&str, &str)]) -> Result<String> {
+        let socket = self.options.get_socket().ok_or("the server has no socket")?;
+        let name = self.options.get_database().ok_or("the database has no name")?;
+        let mut url = form_urlencoded::Serializer::new(format!("postgres://dialogporten@localhost/{name}?"));
+        url.append_pair("host", &socket.to_string_lossy()).append_pair("sslmode", "disable");
+        for (name, value) in settings {
+            url.append_pair(&format!("options[{name}]"), value);
+        }
+        Ok(url.finish())
     }
 
     fn execute(&self, sql: &'static str) -> Result<()> {
@@ -212,7 +245,6 @@ impl Database {
 struct Bench {
     options: Options,
     directory: PathBuf,
-    socket: PathBuf,
     floor: Database,
     service: Database,
     pgbench: Pgbench,
@@ -221,30 +253,22 @@ struct Bench {
 
 impl Bench {
     fn new(options: Options, directory: PathBuf, server: &PgConnectOptions, handle: &Handle) -> Result<Self> {
-        let bin = find_bin_dir(None).ok_or("there is no PostgreSQL on this machine")?;
-        let socket = server.get_socket().ok_or("the server has no socket")?.clone();
         let database =
             |name: &str| Database { handle: handle.clone(), options: server.clone().database(name) };
-        let pgbench = Pgbench::new(&bin, &socket, &directory, options.connections)?;
         let (floor, service) = (database("floor"), database("service"));
+        let pgbench = Pgbench::new(&floor, &directory, options.connections)?;
         let requests = Requests::new();
-        Ok(Self { options, directory, socket, floor, service, pgbench, requests })
+        Ok(Self { options, directory, floor, service, pgbench, requests })
     }
 
     /// `settings` are those of the server, for the connections of the service.
     fn start_service(
         &self,
-        database: &str,
+        database: &Database,
         settings: &[(&str, &str)],
         arguments: &[&str],
     ) -> Result<Service> {
-        let mut url =
-            form_urlencoded::Serializer::new(format!("postgres://dialogporten@localhost/{database}?"));
-        url.append_pair("host", &self.socket.to_string_lossy()).append_pair("sslmode", "disable");
-        for (name, value) in settings {
-            url.append_pair(&format!("options[{name}]"), value);
-        }
-        Service::start(&url.finish(), &self.directory.join(format!("{database}.log")), arguments)
+        Service::start(&database.url(settings)?, &self.directory.join("service.log"), arguments)
     }
 
     fn log(&self) -> Result<String> {
@@ -253,13 +277,13 @@ impl Bench {
 
     /// Lets the service do everything once, and makes scripts of the statements that it sent.
     fn scripts(&self) -> Result<Vec<(Operation, Script)>> {
-        let service = self.start_service("floor", &[("log_statement", "all")], &WRITES_ONLY)?;
+        let service = self.start_service(&self.floor, &[("log_statement", "all")], &WRITES_ONLY)?;
         let mut connection = service.client.connect()?;
         let mut requests = Requests::new();
         let mut scripts = Vec::new();
         let (mut dialog, mut revision) = (String::new(), String::new());
         let party_key = key_of(&samples::parties()[0]).to_string();
-        for operation in Operation::ALL {
+        for operation in Operation::ON_CREATED {
             let before = self.log()?.len();
             let answer = connection.send(&requests.next(operation))?;
             let statements = floor::statements(&self.log()?[before..])?;
@@ -281,7 +305,7 @@ impl Bench {
     /// As many dialogs in both databases.
     fn fill(&mut self, client: &Client, create: &Script) -> Result<()> {
         let each = if self.options.bench { 250 } else { 2 };
-        self.pgbench.run("floor", create, Extent::Transactions(each))?;
+        self.pgbench.run(&self.floor, create, Extent::Transactions(each))?;
         self.pgbench.dialogs = u64::from(each * self.options.connections);
         let mut connection = client.connect()?;
         for _ in 0..self.pgbench.dialogs {
@@ -310,47 +334,68 @@ impl Bench {
         }
     }
 
+    fn is_wanted(&self, operation: Operation) -> bool {
+        self.options.only.is_empty() || self.options.only.contains(&operation)
+    }
+
     fn run(mut self) -> Result<Report> {
-        self.service.with(async |_| Ok(())).or_else(|_| {
-            let admin = Database {
-                handle: self.service.handle.clone(),
-                options: self.service.options.clone().database("dialogporten"),
-            };
+        let mut settings = Vec::new();
+        let admin = Database {
+            handle: self.service.handle.clone(),
+            options: self.service.options.clone().database("dialogporten"),
+        };
+        for name in ["fsync", "synchronous_commit", "full_page_writes", "shared_buffers"] {
+            settings.push((name, admin.setting(name)?));
+        }
+        let facts =
+            Facts { postgres: admin.setting("server_version")?, settings, options: self.options.clone() };
+        let mut report =
+            Report { facts, figures: Vec::new(), created: None, events: None, searches: Vec::new() };
+        if Operation::ON_CREATED.iter().any(|operation| self.is_wanted(*operation)) {
             admin.execute("create database floor")?;
-            admin.execute("create database service")
-        })?;
+            admin.execute("create database service")?;
+            self.run_on_created(&mut report)?;
+        }
+        if self.is_wanted(Operation::List) {
+            self.run_on_seeded(&mut report)?;
+        }
+        Ok(report)
+    }
+
+    /// What is done with single dialogs.
+    fn run_on_created(&mut self, report: &mut Report) -> Result<()> {
         let scripts = self.scripts()?;
         // What the service did once is not to be there when the same rows are expected of both.
-        self.floor.execute("truncate dialog, dialog_document, transmission, activity, dialog_part, service_owner_label, seen_log, label_log, outbox, outbox_held")?;
-        let service = self.start_service("service", &[], &WRITES_ONLY)?;
+        self.floor.execute("truncate dialog, dialog_document, dialog_text, transmission, activity, dialog_part, service_owner_label, seen_log, label_log, outbox, outbox_held")?;
+        let service = self.start_service(&self.service, &[], &WRITES_ONLY)?;
         let idle = process::memory(service.pid(), "VmRSS");
         self.fill(&service.client, &scripts[0].1)?;
-        let mut figures = Vec::new();
         let mut sizes = Vec::new();
         for (operation, script) in &scripts {
-            if self.options.only.is_empty() || self.options.only.contains(operation) {
+            if self.is_wanted(*operation) {
                 for database in [&self.floor, &self.service] {
                     database.execute("vacuum analyze")?;
                 }
-                figures.push(self.measure(&service, *operation, script)?);
+                let next = || self.requests.next(*operation);
+                let bout = Bout {
+                    options: &self.options,
+                    floor: &self.floor,
+                    script,
+                    service: service.pid(),
+                    client: &service.client,
+                    next: &next,
+                };
+                report.figures.push(bout.measure(*operation, &mut self.pgbench, &self.directory)?);
             }
             if *operation == Operation::Create {
                 sizes = self.service.sizes()?;
             }
         }
         let memory = Memory { idle, peak: process::memory(service.pid(), "VmHWM") };
-        let mut settings = Vec::new();
-        for name in ["fsync", "synchronous_commit", "full_page_writes", "shared_buffers"] {
-            settings.push((name, self.service.setting(name)?));
-        }
-        let facts = Facts {
-            postgres: self.service.setting("server_version")?,
-            settings,
-            options: self.options.clone(),
-        };
+        report.created = Some(Created { sizes, memory });
         service.stop()?;
-        let events = self.options.events.then(|| self.measure_events(&scripts[0].1)).transpose()?;
-        Ok(Report { facts, figures, sizes, memory, events })
+        report.events = self.options.events.then(|| self.measure_events(&scripts[0].1)).transpose()?;
+        Ok(())
     }
 
     /// What the outbox costs, and how fast it is emptied.
@@ -366,7 +411,7 @@ impl Bench {
             for second in [false, true] {
                 let tells = (round % 2 == 0) == second;
                 let (count, time) =
-                    self.pgbench.run("floor", if tells { create } else { &silent }, extent)?;
+                    self.pgbench.run(&self.floor, if tells { create } else { &silent }, extent)?;
                 let sum = if tells { &mut with } else { &mut without };
                 (sum.0, sum.1) = (sum.0 + count, sum.1 + time);
             }
@@ -395,7 +440,7 @@ impl Bench {
             "a-secret-that-is-long-enough",
             "--events-webhook-allow-private",
         ];
-        let service = self.start_service("service", &[], &arguments)?;
+        let service = self.start_service(&self.service, &[], &arguments)?;
         receiver.wait_for(1)?;
         let before = receiver.count();
         let drained = (waiting - before, receiver.wait_for(waiting)?.as_secs_f64());
@@ -413,33 +458,103 @@ impl Bench {
         Ok(EventFigures { creates, drained, latencies, load: CREATES_WHILE_TOLD })
     }
 
-    /// Floor and service by turns, so that both have the same share of what else the machine does.
-    fn measure(&mut self, service: &Service, operation: Operation, script: &Script) -> Result<Figures> {
-        let Options { seconds, connections, bench, .. } = self.options;
+    /// Searches.
+    fn run_on_seeded(&mut self, report: &mut Report) -> Result<()> {
+        let handle = self.service.handle.clone();
+        let Options { bench, dialogs, seeded, .. } = self.options.clone();
+        let sizes = if bench { dialogs } else { vec![2_000] };
+        let made = sizes.iter().enumerate().map(|(number, size)| {
+            let directory = self.directory.join(format!("seeded-{number}"));
+            Seeded::make(&handle, directory, usize::try_from(*size)?)
+        });
+        let reused = seeded.iter().map(|directory| Seeded::reuse(&handle, directory.clone()));
+        // One after the other: a server is started when it is its turn.
+        let all: Box<dyn Iterator<Item = Result<Seeded>>> =
+            if seeded.is_empty() { Box::new(made) } else { Box::new(reused) };
+        for seeded in all {
+            let seeded = seeded?;
+            let is_first = report.searches.is_empty();
+            let measured = self.measure_searches(&seeded, is_first, report);
+            // Its server must have ended before the directory is removed.
+            seeded.stop()?;
+            measured?;
+        }
+        report.searches.sort_by_key(|costs| costs.dialogs);
+        Ok(())
+    }
+
+    fn measure_searches(&self, seeded: &Seeded, with_list: bool, report: &mut Report) -> Result<()> {
+        let log = self.directory.join("service.log");
+        report.searches.push(searches::measure(seeded, &log)?);
+        if with_list {
+            report.figures.push(self.measure_list(seeded, &log)?);
+        }
+        Ok(())
+    }
+
+    /// A list over HTTP against its floor.
+    fn measure_list(&self, seeded: &Seeded, log: &Path) -> Result<Figures> {
+        let service = seeded.start_service(log, &[("log_statement", "all")])?;
+        let (client, path) = searches::ordinary_list(seeded, &service)?;
+        let (_, statements) = seeded.watch(&mut client.connect()?, &searches::get(&path))?;
+        service.stop()?;
+        let script = Script::new(&seeded.database, &statements, &HashMap::new())?;
+        let service = seeded.start_service(log, &[])?;
+        let (client, path) = searches::ordinary_list(seeded, &service)?;
+        let next = || searches::get(&path);
+        let bout = Bout {
+            options: &self.options,
+            floor: &seeded.database,
+            script: &script,
+            service: service.pid(),
+            client: &client,
+            next: &next,
+        };
+        let mut pgbench = Pgbench::new(&seeded.database, &self.directory, self.options.connections)?;
+        let figures = bout.measure(Operation::List, &mut pgbench, seeded.data_dir())?;
+        service.stop()?;
+        Ok(figures)
+    }
+}
+
+/// The service against its floor.
+struct Bout<'a> {
+    options: &'a Options,
+    floor: &'a Database,
+    script: &'a Script,
+    /// Its process.
+    service: u32,
+    client: &'a Client,
+    next: &'a (dyn Fn() -> Request + Sync),
+}
+
+impl Bout<'_> {
+    /// By turns, so that both have the same share of what else the machine does. `server` is the
+    /// directory of the database server.
+    fn measure(&self, operation: Operation, pgbench: &mut Pgbench, server: &Path) -> Result<Figures> {
+        let Options { seconds, connections, bench, .. } = *self.options;
         let (rounds, extent, duration) = if bench {
             (2, Extent::Seconds(seconds), Duration::from_secs(seconds.into()))
         } else {
             (1, Extent::Transactions(2), Duration::from_millis(50))
         };
-        let postgres = fs::read_to_string(self.directory.join("data/postmaster.pid"))?;
+        let postgres = fs::read_to_string(server.join("data/postmaster.pid"))?;
         let postgres = postgres.lines().next().ok_or("the server has no process")?.trim().parse()?;
-        let processor = || Processor::now(service.pid(), postgres);
+        let processor = || Processor::now(self.service, postgres);
         let (mut floor, mut top) = (Rate::default(), Rate::default());
         for _ in 0..rounds {
             let before = processor();
-            let (count, time) = self.pgbench.run("floor", script, extent)?;
+            let (count, time) = pgbench.run(self.floor, self.script, extent)?;
             floor.add(count, time, processor().since(before));
 
-            let next = || self.requests.next(operation);
-            http::closed_loop(&service.client, connections, duration / 10, &next)?;
+            http::closed_loop(self.client, connections, duration / 10, self.next)?;
             let before = processor();
-            let (count, time) = http::closed_loop(&service.client, connections, duration, &next)?;
+            let (count, time) = http::closed_loop(self.client, connections, duration, self.next)?;
             #[expect(clippy::cast_precision_loss, reason = "there are far fewer than 2^52")]
             top.add(count as f64, time, processor().since(before));
         }
-        let next = || self.requests.next(operation);
         let latencies =
-            http::open_loop(&service.client, connections, duration, 0.7 * top.per_second(), &next)?;
+            http::open_loop(self.client, connections, duration, 0.7 * top.per_second(), self.next)?;
         Ok(Figures { operation, floor, service: top, latencies })
     }
 }

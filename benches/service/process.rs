@@ -36,7 +36,9 @@ impl Service {
             .spawn()?;
         let mut service = Self { child, client: Client { address, authorization: String::new() } };
         service.wait_until_ready(log)?;
-        service.client.authorization = format!("Bearer {}", service.token()?);
+        let scope = "digdir:dialogporten.serviceprovider";
+        service.client = service
+            .client_with(&format!("GetEnterpriseToken?env=at23&org=ttd&orgNo=991825827&scopes={scope}"))?;
         Ok(service)
     }
 
@@ -54,12 +56,12 @@ impl Service {
         }
     }
 
-    fn token(&mut self) -> Result<String> {
-        self.client.authorization = "Basic YmVuY2g6YmVuY2g=".into();
-        let scopes = "digdir:dialogporten.serviceprovider";
-        let path =
-            format!("/api/GetEnterpriseToken?env=at23&org=ttd&orgNo=991825827&ttl=86400&scopes={scopes}");
-        Ok(self.client.connect()?.send(&request(&path))?.body)
+    /// A client with a token, of which this is what the sandbox's token generator takes.
+    pub fn client_with(&self, token: &str) -> Result<Client> {
+        let address = self.client.address;
+        let generator = Client { address, authorization: "Basic YmVuY2g6YmVuY2g=".into() };
+        let token = generator.connect()?.send(&request(&format!("/api/{token}&ttl=86400")))?.body;
+        Ok(Client { address, authorization: format!("Bearer {token}") })
     }
 
     pub fn pid(&self) -> u32 {

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::events::EventFigures;
+use crate::searches::Costs;
 use crate::{Operation, Options, Rate};
 
 /// Aim: most memory of the service under load.
@@ -43,10 +44,17 @@ pub struct Facts {
 pub struct Report {
     pub facts: Facts,
     pub figures: Vec<Figures>,
+    pub created: Option<Created>,
+    pub events: Option<EventFigures>,
+    /// One for each data set, the smallest first.
+    pub searches: Vec<Costs>,
+}
+
+/// What creating and changing dialogs left behind.
+pub struct Created {
     /// Table, rows, bytes.
     pub sizes: Vec<(String, i64, i64)>,
     pub memory: Memory,
-    pub events: Option<EventFigures>,
 }
 
 impl Display for Facts {
@@ -71,7 +79,7 @@ impl Display for Facts {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "there are far fewer than 2^52")]
-fn as_float(number: impl TryInto<u64>) -> f64 {
+pub fn as_float(number: impl TryInto<u64>) -> f64 {
     number.try_into().map_or(0.0, |number| number as f64)
 }
 
@@ -86,7 +94,6 @@ impl Figures {
 impl Display for Report {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.facts)?;
-        let verdict = |reached: bool| if reached { "" } else { "  missed" };
         writeln!(f, "| operation           | floor/s | service/s | ratio |  aim | p50 ms | p99 ms |")?;
         writeln!(f, "|:--------------------|--------:|----------:|------:|-----:|-------:|-------:|")?;
         for figures in &self.figures {
@@ -130,27 +137,81 @@ impl Display for Report {
             )?;
         }
 
+        if let Some(created) = &self.created {
+            writeln!(f, "\n{created}")?;
+        }
+        self.fmt_events(f)?;
+        self.fmt_searches(f)
+    }
+}
+
+impl Report {
+    /// What searches read.
+    fn fmt_searches(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Some(smallest) = self.searches.first() else { return Ok(()) };
+        writeln!(
+            f,
+            "\nSearches, by the pages of tables and indexes (buffers) that their statements touch; growth is from\n\
+             the smallest data set to this one:\n"
+        )?;
+        writeln!(
+            f,
+            "| search                        | dialogs | statements | rows | buffers | at most | growth | at most |"
+        )?;
+        writeln!(
+            f,
+            "|:------------------------------|--------:|-----------:|-----:|--------:|--------:|-------:|--------:|"
+        )?;
+        for (number, first) in smallest.costs.iter().enumerate() {
+            for Costs { dialogs, costs } in &self.searches {
+                let cost = &costs[number];
+                let growth = as_float(cost.buffers) / as_float(first.buffers);
+                let grown = if *dialogs > smallest.dialogs { format!("{growth:.2}") } else { String::new() };
+                let allowed = cost.growth.filter(|_| !grown.is_empty());
+                let is_met = cost.budget.is_none_or(|most| as_float(cost.buffers) <= most)
+                    && allowed.is_none_or(|most| growth <= most);
+                writeln!(
+                    f,
+                    "| {:<29} | {dialogs:>7} | {:>10} | {:>4} | {:>7} | {:>7} | {grown:>6} | {:>7} |{}",
+                    cost.name,
+                    cost.statements,
+                    cost.rows,
+                    cost.buffers,
+                    cost.budget.map_or_else(String::new, |most| format!("{most:.0}")),
+                    allowed.map_or_else(String::new, |most| format!("{most:.2}")),
+                    verdict(is_met)
+                )?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn verdict(reached: bool) -> &'static str {
+    if reached { "" } else { "  missed" }
+}
+
+impl Display for Created {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Memory { idle: Some(idle), peak: Some(peak) } = self.memory else {
-            writeln!(f, "\nThis system does not tell the memory of processes.")?;
-            self.fmt_sizes(f, verdict)?;
-            return self.fmt_events(f, verdict);
+            writeln!(f, "This system does not tell the memory of processes.")?;
+            return self.fmt_sizes(f);
         };
         let mebibytes = |bytes: u64| as_float(bytes) / 1024.0 / 1024.0;
         writeln!(
             f,
-            "\nMemory of the service: {:.1} MiB at most, {:.1} MiB when started (aim: at most {:.0} MiB){}",
+            "Memory of the service: {:.1} MiB at most, {:.1} MiB when started (aim: at most {:.0} MiB){}",
             mebibytes(peak),
             mebibytes(idle),
             MEMORY / 1024.0 / 1024.0,
             verdict(as_float(peak) <= MEMORY)
         )?;
-        self.fmt_sizes(f, verdict)?;
-        self.fmt_events(f, verdict)
+        self.fmt_sizes(f)
     }
 }
 
 impl Report {
-    fn fmt_events(&self, f: &mut Formatter<'_>, verdict: impl Fn(bool) -> &'static str) -> fmt::Result {
+    fn fmt_events(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Some(EventFigures { creates: (with, without), drained: (count, seconds), latencies, load }) =
             &self.events
         else {
@@ -182,8 +243,10 @@ impl Report {
             percentile(99)
         )
     }
+}
 
-    fn fmt_sizes(&self, f: &mut Formatter<'_>, verdict: impl Fn(bool) -> &'static str) -> fmt::Result {
+impl Created {
+    fn fmt_sizes(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let dialogs = self.sizes.iter().find(|(table, ..)| table == "dialog").map_or(0, |(_, rows, _)| *rows);
         let of = |wanted: &dyn Fn(&str) -> bool| {
             let bytes = self.sizes.iter().filter(|(table, ..)| wanted(table)).map(|(.., bytes)| *bytes);

@@ -24,6 +24,7 @@ mod limits;
 mod list;
 mod lookup;
 mod patch;
+mod plans;
 mod platform;
 mod precedence;
 mod reads;

@@ -28,7 +28,7 @@ const TABLES: [&str; 9] = [
 ];
 
 /// Runs the command on a database.
-async fn run(database: &Database, dialogs: usize, seed: u64, more: &[&str]) -> Result<(), String> {
+pub async fn run(database: &Database, dialogs: usize, seed: u64, more: &[&str]) -> Result<(), String> {
     let (url, dialogs, seed) = (database.url(), dialogs.to_string(), seed.to_string());
     let mut arguments = vec!["dialogporten", "seed", "--profile", "skewed", "--database-url", &url];
     arguments.extend(["--dialogs", &dialogs, "--seed", &seed]);
@@ -329,6 +329,11 @@ async fn end_users_find_and_open_them() {
     // Everybody else acts for themselves.
     let ordinary = &profile.parties[profile.ordinary];
     service.person_with(ordinary.id(), 4).list(&[("party", ordinary.as_str())]).await.expect(200);
+}
+
+/// Whose a dialog of the data set is.
+pub fn dialog_party(profile: &Profile, place: usize) -> String {
+    seed::dialog(profile, place).dialog.party.as_str().to_owned()
 }
 
 fn seed_key(urn: &str) -> i64 {

@@ -36,6 +36,9 @@ pub(super) fn statement(search: &Search<'_>, page: &Page, source: &Source<'_>, m
                 Source::Scope => "dialog d",
                 _ => "candidates c cross join lateral (select * from dialog d where d.id = c.id limit 1) d",
             })),
+            "singles" => {
+                sql.push(if matches!(source, Source::Scope) { SINGLES } else { FOUND_SINGLES });
+            }
             "stream" => match search.scope.by() {
                 StreamsBy::Org => drop(sql.push("true")),
                 StreamsBy::Party | StreamsBy::Resource => search.push_in_stream(sql, "s.key"),
@@ -72,9 +75,8 @@ pub(super) fn statement(search: &Search<'_>, page: &Page, source: &Source<'_>, m
     if singles {
         push(
             &mut sql,
-            " union all select d.* from {dialogs} join singles s
-            on s.id = d.id and s.party_key = d.party_key and s.resource_key = d.resource_key
-            where true {conditions}",
+            " union all select d.* from {singles}
+            where d.party_key = s.party_key and d.resource_key = s.resource_key {conditions}",
         );
     }
     push(&mut sql, ") d {order} limit {rows}) ");
@@ -92,6 +94,12 @@ pub(super) fn statement(search: &Search<'_>, page: &Page, source: &Source<'_>, m
     push(&mut sql, " {order}");
     sql
 }
+
+/// Single dialogs, by id alone: there is an index by party and resource too, of which one pair may have
+/// very many dialogs.
+const SINGLES: &str = "singles s cross join lateral (select * from dialog d where d.id = s.id limit 1) d";
+const FOUND_SINGLES: &str = "singles s join candidates c on c.id = s.id
+    cross join lateral (select * from dialog d where d.id = c.id limit 1) d";
 
 const CANDIDATES: &str = "entries as materialized ({entries} limit {too many}),
     candidates as materialized (select distinct dialog_id as id from entries), ";

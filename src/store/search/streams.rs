@@ -94,10 +94,11 @@ const FOUND_IN_FEW: &str = "found as materialized (
         where d.fits or d.place = {look} {order of d} limit {rows}) f
 ), ";
 
-/// Single dialogs beside the rows of the streams.
+/// Single dialogs beside the rows of the streams. By id alone: there is an index by party and resource
+/// too, of which one pair may have very many dialogs.
 const SINGLES: &str = " union all select d.*, 0, true, null, null from singles s
-    join dialog d on d.id = s.id and d.party_key = s.party_key and d.resource_key = s.resource_key
-    where true {bounds} {filters}";
+    cross join lateral (select * from dialog d where d.id = s.id limit 1) d
+    where d.party_key = s.party_key and d.resource_key = s.resource_key {bounds} {filters}";
 
 /// The streams that may have more for the page: those whose look ended before its last row.
 const OPEN: &str = ") k left join lateral (select p.content_updated_at as at, p.id from page p
