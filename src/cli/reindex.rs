@@ -23,11 +23,12 @@ async fn all(store: &Store) -> Result<u64, StoreFailure> {
     let template = "dialogs {wide_bar} {human_pos}/{human_len} {per_sec:>14} {eta:>4}";
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::new(store.estimated_dialogs().await?).with_style(style);
-    let mut last = Uuid::nil();
+    let (mut last, mut done) = (Uuid::nil(), 0);
     while let Some((id, count)) = store.reindex(last, BATCH).await? {
         bar.inc(count);
-        last = id;
+        (last, done) = (id, done + count);
     }
+    // Its length is an estimate, to which it jumps here.
     bar.finish();
-    Ok(bar.position())
+    Ok(done)
 }
