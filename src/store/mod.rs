@@ -120,6 +120,9 @@ impl Store {
             ("enable_seqscan", "off"),
             ("enable_sort", "off"),
             ("jit", "off"),
+            // So a statement is planned once for all values, and not anew for each: planning a search takes
+            // longer than the search.
+            ("plan_cache_mode", "force_generic_plan"),
             // Searches look up tens of thousands of pairs of party and service in a hash table.
             ("work_mem", "16MB"),
             ("statement_timeout", STATEMENT_TIMEOUT),

@@ -231,12 +231,6 @@ async fn each_shape_of_search_reads_its_index() {
         // Without statistics every word is taken for rare, and looked up.
         for shape in shapes.iter().filter(|shape| is_known || shape.name != "common word") {
             let name = shape.name;
-            if shape.path == CONTEXTS {
-                // A statement that is kept gets a plan for all values after some runs.
-                for _ in 0..6 {
-                    shape.call().await.expect(200);
-                }
-            }
             let (answer, plans) = statements::plans_of(shape.call()).await;
             assert!(!answer.expect(200).json()["items"].as_array().unwrap().is_empty(), "{name}");
             let is_question = |plan: &&Value| plan["Query Text"].as_str().unwrap().starts_with("explain");

@@ -215,15 +215,19 @@ impl Search<'_> {
 
     /// That one of the terms is among the words of `d`.
     fn push_found(&self, sql: &mut Sql, terms: &[&Term], query: &TextQuery) {
-        sql.push("coalesce((select true from dialog_text t where t.dialog_id = d.id and t.lexemes @@ ");
+        // `offset 0`: otherwise the planner might look the words up among all dialogs, for each of these.
+        sql.push(
+            "coalesce((select true from (select t.lexemes from dialog_text t where t.dialog_id = d.id offset 0) t
+            where t.lexemes @@ ",
+        );
         if self.scope.restricted().is_empty() {
-            push_terms(sql, terms, query, Among::All);
+            push_terms_once(sql, terms, query, Among::All);
         } else {
             sql.push("case when d.resource_key = any(").push_bind(self.scope.restricted().to_vec());
             sql.push(") then ");
-            push_terms(sql, terms, query, Among::Open);
+            push_terms_once(sql, terms, query, Among::Open);
             sql.push(" else ");
-            push_terms(sql, terms, query, Among::All);
+            push_terms_once(sql, terms, query, Among::All);
             sql.push(" end");
         }
         sql.push(" limit 1), false)");
@@ -281,7 +285,19 @@ pub(super) fn push_label(sql: &mut Sql, pattern: &LabelPattern) {
 
 /// The query for words of which one is looked for.
 pub(super) fn push_any_of(sql: &mut Sql, terms: &[&Term], query: &TextQuery) {
-    push_terms(sql, terms, query, Among::All);
+    push_terms_once(sql, terms, query, Among::All);
+}
+
+/// The query for a word, as a value of which the planner knows how common it is.
+pub(super) fn push_term(sql: &mut Sql, term: &Term, query: &TextQuery) {
+    push_terms(sql, &[term], query, Among::All);
+}
+
+/// Put together once for the statement, and not again for each row.
+fn push_terms_once(sql: &mut Sql, terms: &[&Term], query: &TextQuery, among: Among) {
+    sql.push("(select ");
+    push_terms(sql, terms, query, among);
+    sql.push(")");
 }
 
 fn push_terms(sql: &mut Sql, terms: &[&Term], query: &TextQuery, among: Among) {

@@ -4,7 +4,7 @@
 use sqlx::Row;
 use sqlx::types::Json;
 
-use super::conditions::{Search, Sql, fill, push_after, push_any_of, push_columns, push_label, push_order};
+use super::conditions::{Search, Sql, fill, push_after, push_any_of, push_columns, push_label, push_order, push_term};
 use super::{Store, push_content, push_document};
 use crate::access::StreamsBy;
 use crate::search::text::{Term, TextQuery};
@@ -53,10 +53,8 @@ pub(super) fn statement(search: &Search<'_>, page: &Page, source: &Source<'_>, m
             }
             "columns" => push_columns(sql, &page.order),
             "order" => push_order(sql, "d", &page.order),
-            part => drop(sql.push(match part {
-                "rows" => i64::from(page.limit) + 1,
-                _ => most.saturating_add(i64::from(part == "too many")),
-            })),
+            "rows" => drop(sql.push_bind(i64::from(page.limit) + 1)),
+            part => drop(sql.push(most.saturating_add(i64::from(part == "too many")))),
         });
     };
     let mut sql = Sql::new("with ");
@@ -136,7 +134,7 @@ pub(super) async fn estimate(
     let mut sql = Sql::new("explain (format json) select from dialog_text t");
     for term in terms {
         sql.push(" union all select from dialog_text t where t.lexemes @@ ");
-        push_any_of(&mut sql, &[term], query);
+        push_term(&mut sql, term, query);
     }
     let row = store.connections.fetch_one(sql.build().persistent(false)).await?;
     let Json(plan): Json<serde_json::Value> = row.try_get(0)?;

@@ -202,13 +202,13 @@ impl Store {
         if let Some(effort) = effort_crosswise(search.scope, self.effort) {
             let search = Search { crosswise: true, ..*search };
             let streams = StreamPage { search: &search, direction, after, rows, effort };
-            let answer = self.connections.fetch_all(streams.statement().build().persistent(false)).await?;
+            let answer = self.connections.fetch_all(streams.statement().build()).await?;
             if streams.open(&answer)?.is_empty() {
                 return listing(&answer, page);
             }
         }
         let streams = StreamPage { search, direction, after, rows, effort: self.effort };
-        let answer = self.connections.fetch_all(streams.statement().build().persistent(false)).await?;
+        let answer = self.connections.fetch_all(streams.statement().build()).await?;
         let open = streams.open(&answer)?;
         if open.is_empty() {
             return listing(&answer, page);
@@ -241,7 +241,7 @@ impl Store {
         source: &Source<'_>,
     ) -> Result<Option<Listing>, StoreFailure> {
         let sql = lookup::statement(search, page, source, self.effort.candidates);
-        let rows = self.connections.fetch_all({ sql }.build().persistent(false)).await?;
+        let rows = self.connections.fetch_all({ sql }.build()).await?;
         if rows.first().map(|row| row.try_get("too_many")).transpose()?.unwrap_or(false) {
             return Ok(None);
         }
@@ -290,7 +290,7 @@ impl Store {
         sql.push("::uuid[]) with ordinality as u (id, place) join dialog d on d.id = u.id");
         push_document(&mut sql, search);
         sql.push(" order by u.place");
-        let rows = self.connections.fetch_all(sql.build().persistent(false)).await?;
+        let rows = self.connections.fetch_all(sql.build()).await?;
         rows.iter().map(listed).collect()
     }
 }

@@ -179,7 +179,8 @@ impl StreamPage<'_> {
     /// - `{fits}`: that a row of a stream passes the filters,
     /// - `{order of x}`: the order of the rows of `x`,
     /// - `{at}`, `{later}`, `{last}`: signs and the last of all times in this order,
-    /// - `{look}`, `{rows}`: how many rows one look reads, and how many are wanted.
+    /// - `{look}`, `{rows}`: how many rows one look reads, and how many are wanted. Values, as all that
+    ///   differs between pages, so that there are few statements and the database keeps their plans.
     fn push(&self, sql: &mut Sql, look: usize, template: &str) {
         let (at, later, last) = match self.direction {
             Direction::Descending => (">=", "<", "'-infinity'"),
@@ -199,10 +200,10 @@ impl StreamPage<'_> {
             "at" => drop(sql.push(at)),
             "later" => drop(sql.push(later)),
             "last" => drop(sql.push(last)),
-            "look" => drop(sql.push(look)),
-            "before the end" => drop(sql.push(look - 1)),
-            "rows" => drop(sql.push(self.rows)),
-            "before the last" => drop(sql.push(self.rows - 1)),
+            "look" => push_count(sql, look),
+            "before the end" => push_count(sql, look - 1),
+            "rows" => push_count(sql, self.rows),
+            "before the last" => push_count(sql, self.rows - 1),
             "document" => push_document(sql, self.search),
             part => {
                 let alias = part.strip_prefix("order of ").unwrap_or(part);
@@ -295,7 +296,7 @@ impl StreamPage<'_> {
             let count = count.count().max(1);
             let probed: Vec<OpenStream> = open.drain(..count).collect();
             let sql = self.probe(&probed, bound);
-            for row in store.connections.fetch_all({ sql }.build().persistent(false)).await? {
+            for row in store.connections.fetch_all({ sql }.build()).await? {
                 let from = Position::of(&row)?;
                 if row.try_get("fits")? {
                     found.push(from);
@@ -336,4 +337,8 @@ impl StreamPage<'_> {
         );
         sql
     }
+}
+
+fn push_count(sql: &mut Sql, count: usize) {
+    sql.push_bind(i64::try_from(count).unwrap_or(i64::MAX));
 }
