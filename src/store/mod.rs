@@ -111,7 +111,9 @@ impl Store {
     /// Opens a pool of at most `connections` connections. Connects when first used.
     #[must_use]
     pub fn open(options: PgConnectOptions, connections: u32) -> Self {
-        let options = options.application_name("dialogporten").statement_cache_capacity(500).options([
+        // The plan of a search takes half a megabyte in the database server, of each connection. Searches
+        // of so many shapes as these are rarely asked for; beyond that the least used are planned again.
+        let options = options.application_name("dialogporten").statement_cache_capacity(120).options([
             ("timezone", "UTC"),
             // What PostgreSQL says of words that it leaves out of a query.
             ("client_min_messages", "warning"),
