@@ -169,8 +169,8 @@ pub struct EventSettings {
     /// Seconds for which an event is tried before it is given up.
     #[arg(long, env = "DIALOGPORTEN_EVENTS_GIVE_UP_AFTER", value_name = "SECONDS", default_value_t = 86_400)]
     pub events_give_up_after: u64,
-    /// File that names any number of sinks, as TOML or JSON: see "Events". Those that settings of their own
-    /// name are there besides.
+    /// File that names any number of sinks, as TOML or JSON: see [Events](events.md). Those that settings of
+    /// their own name are there besides.
     #[arg(long, env = "DIALOGPORTEN_EVENTS_SINKS", value_name = "FILE")]
     pub events_sinks: Option<PathBuf>,
     /// Write a log line for each event.
@@ -639,7 +639,7 @@ impl DatabaseSettings {
 pub fn reference() -> String {
     let mut root = CommandLine::command();
     root.build();
-    let commands: Vec<_> = root.get_subcommands().filter(|command| command.get_name() != "help").collect();
+    let commands = commands("dialogporten", &root);
     let mut lines = vec![
         "# Settings\n".to_owned(),
         "<!-- Made by `dialogporten docs`; change src/config.rs, not this file. -->\n".to_owned(),
@@ -649,12 +649,12 @@ pub fn reference() -> String {
             .to_owned(),
         "| command | what it does |\n| --- | --- |".to_owned(),
     ];
-    for command in &commands {
+    for (name, command) in &commands {
         let about = command.get_about().map(sentence).unwrap_or_default();
-        lines.push(format!("| `dialogporten {}` | {about} |", command.get_name()));
+        lines.push(format!("| `{name}` | {about} |"));
     }
     let mut described: Vec<Setting> = Vec::new();
-    for command in commands {
+    for (name, command) in commands {
         let settings = command.get_arguments().filter(|argument| argument.get_id() != "help");
         let settings = settings.map(|argument| (argument.get_help_heading(), Setting::of(argument)));
         let (repeated, new): (Vec<_>, Vec<_>) =
@@ -662,7 +662,7 @@ pub fn reference() -> String {
         if repeated.is_empty() && new.is_empty() {
             continue;
         }
-        lines.push(format!("\n## `dialogporten {}`", command.get_name()));
+        lines.push(format!("\n## `{name}`"));
         for under_one_heading in new.chunk_by(|one, next| one.0 == next.0) {
             if let Some(heading) = under_one_heading[0].0 {
                 lines.push(format!("\n### {heading}"));
@@ -680,6 +680,20 @@ pub fn reference() -> String {
         described.extend(new.into_iter().map(|(_, setting)| setting));
     }
     lines.join("\n") + "\n"
+}
+
+/// The commands below `parent` that do something, by their whole names.
+fn commands<'a>(path: &str, parent: &'a clap::Command) -> Vec<(String, &'a clap::Command)> {
+    let mut found = Vec::new();
+    for command in parent.get_subcommands().filter(|command| command.get_name() != "help") {
+        let name = format!("{path} {}", command.get_name());
+        if command.has_subcommands() {
+            found.extend(commands(&name, command));
+        } else {
+            found.push((name, command));
+        }
+    }
+    found
 }
 
 /// A row of the reference.

@@ -61,12 +61,12 @@ async fn which(store: &Store, settings: &WhichSettings, sink: Option<&str>) -> R
     let known = store.sinks().await?;
     let sinks = match sink {
         None => known,
-        Some(sink) => vec![one_of(known, sink)?],
+        Some(sink) => vec![one_of(&known, sink)?],
     };
     Ok(Which { sinks, span, filter })
 }
 
-fn one_of(known: Vec<String>, sink: &str) -> Result<String, String> {
+fn one_of(known: &[String], sink: &str) -> Result<String, String> {
     let named = known.iter().find(|name| *name == sink).cloned();
     named.ok_or_else(|| format!("There is no sink {sink}; there are: {}.", known.join(", ")))
 }
@@ -90,7 +90,8 @@ async fn sinks(store: &Store, settings: &SinksSettings) -> Result<String, Box<dy
         return json_text(states.iter().map(document).collect());
     }
     let row = |state: &SinkState| {
-        let reason = state.disabled.as_ref().map_or_else(String::new, |(since, reason)| format!("{since} {reason}"));
+        let reason =
+            state.disabled.as_ref().map_or_else(String::new, |(since, reason)| format!("{since} {reason}"));
         [
             state.sink.clone(),
             word(state).to_owned(),
@@ -158,7 +159,7 @@ async fn replay(store: &Store, settings: &ReplaySettings) -> Result<String, Box<
 }
 
 async fn enable(store: &Store, settings: &EnableSettings) -> Result<String, Box<dyn Error>> {
-    let sink = one_of(store.sinks().await?, &settings.sink)?;
+    let sink = one_of(&store.sinks().await?, &settings.sink)?;
     let was_disabled = store.enable_sink(&sink).await?;
     store.announce().await?;
     Ok(if was_disabled { format!("{sink} gets events again.") } else { format!("{sink} was not disabled.") })

@@ -234,12 +234,8 @@ impl Dispatcher {
         is_over: &AtomicBool,
     ) -> Result<(), StoreFailure> {
         let mut failures = lane.failures;
-        let stay = |failures| LaneEnd {
-            reached: lane.reached,
-            failures,
-            pause: Duration::ZERO,
-            parked: Vec::new(),
-        };
+        let stay =
+            |failures| LaneEnd { reached: lane.reached, failures, pause: Duration::ZERO, parked: Vec::new() };
         if lane.has_due {
             let round = self.retry(lane, claim, outlet, is_over).await?;
             self.say_goodbye(lane, &round).await?;

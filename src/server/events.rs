@@ -9,8 +9,8 @@ use crate::config::EventSettings;
 use crate::config::sinks::{Mode, Only, SinksFile};
 use crate::events::cloud_event::CloudEvents;
 use crate::events::sinks::{
-    AltinnEvents, Filter, FixedToken, Log, Memory, Nats, NatsSettings, Outlet, PublishingToken, Sink, Webhook,
-    WebhookFault, WebhookOptions,
+    AltinnEvents, Filter, FixedToken, Log, Memory, Nats, NatsSettings, Outlet, PublishingToken, Sink,
+    Webhook, WebhookFault, WebhookOptions,
 };
 use crate::events::{EventWork, Patience};
 use crate::store::Store;
@@ -63,8 +63,8 @@ fn outlets(
     }
     let mut names: Vec<&str> = outlets.iter().map(|outlet| outlet.name.as_str()).collect();
     names.sort_unstable();
-    if let Some(twice) = names.windows(2).find(|two| two[0] == two[1]) {
-        let text = format!("DIALOGPORTEN_EVENTS_SINKS: there is more than one sink named {}.", twice[0]);
+    if let Some([twice, ..]) = names.windows(2).find(|two| two[0] == two[1]) {
+        let text = format!("DIALOGPORTEN_EVENTS_SINKS: there is more than one sink named {twice}.");
         return Err(StartFailure::Setting(text));
     }
     Ok(outlets)

@@ -6,8 +6,8 @@ use uuid::Uuid;
 use super::outbox::tell;
 use super::{Store, StoreFailure};
 use crate::dialog::events::EventBatch;
-use crate::telemetry;
 use crate::dialog::model::Actor;
+use crate::telemetry;
 use crate::timestamp::Timestamp;
 
 /// An entry of the seen log.

@@ -55,7 +55,7 @@ pub struct WebhookOptions {
 /// A key that requests are signed with.
 pub enum WebhookKey {
     /// One that receiver and sender share.
-    Shared(hmac::Key),
+    Shared(Box<hmac::Key>),
     /// One of which the receiver knows the public part.
     Private(Ed25519KeyPair),
 }
@@ -98,7 +98,7 @@ impl WebhookKey {
             Some(encoded) => STANDARD.decode(encoded).ok()?,
             None => text.as_bytes().to_vec(),
         };
-        (bytes.len() >= 24).then(|| Self::Shared(hmac::Key::new(hmac::HMAC_SHA256, &bytes)))
+        (bytes.len() >= 24).then(|| Self::Shared(Box::new(hmac::Key::new(hmac::HMAC_SHA256, &bytes))))
     }
 
     /// The signature of a message (Standard Webhooks 1.0): of id, time in seconds since 1970, and body.
@@ -144,7 +144,8 @@ impl Webhook {
         let ask = async || {
             let request = self.client.request(Method::OPTIONS, self.url.clone());
             let answer = request.header("webhook-request-origin", origin).send().await;
-            let allowed = answer.as_ref().ok().and_then(|answer| answer.headers().get("webhook-allowed-origin"));
+            let allowed =
+                answer.as_ref().ok().and_then(|answer| answer.headers().get("webhook-allowed-origin"));
             let allows = |value: &str| value == "*" || value.eq_ignore_ascii_case(origin);
             let is_allowed = allowed.and_then(|value| value.to_str().ok()).is_some_and(allows);
             let refusal = match http::taken(answer, &self.secrets_of_url()).await {
@@ -222,7 +223,8 @@ impl Sink for Webhook {
             }
             return Ok(());
         }
-        let body = serde_json::to_vec(events).map_err(|error| NotTaken::Ever { reason: error.to_string() })?;
+        let body =
+            serde_json::to_vec(events).map_err(|error| NotTaken::Ever { reason: error.to_string() })?;
         let kind = "application/cloudevents-batch+json; charset=utf-8";
         let request = self.client.post(self.url.clone()).header("content-type", kind);
         self.send(&batch_id(events).to_string(), request, body).await
