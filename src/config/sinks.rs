@@ -178,4 +178,16 @@ mod tests {
         }
         assert!(SinksFile::read(Path::new("/nowhere")).is_err());
     }
+
+    #[test]
+    fn a_file_may_be_json() {
+        let path = std::env::temp_dir().join(format!("dialogporten-sinks-{}.JSON", std::process::id()));
+        std::fs::write(&path, r#"{"log": [{"name": "a"}], "altinn-events": [{"name": "b", "url": "c"}]}"#)
+            .unwrap();
+        let file = SinksFile::read(&path).unwrap();
+        assert_eq!((file.log[0].name.as_str(), file.altinn_events[0].name.as_str()), ("a", "b"));
+        std::fs::write(&path, "name").unwrap();
+        assert!(SinksFile::read(&path).is_err());
+        std::fs::remove_file(path).unwrap();
+    }
 }

@@ -124,7 +124,7 @@ impl Round {
 }
 
 fn is_outage(went: &[Went], enough: usize) -> bool {
-    went.iter().filter(|went| went.failed).count() >= enough && went.iter().all(|went| went.taken == 0)
+    went.iter().all(|went| went.taken == 0) && went.iter().filter(|went| went.failed).count() >= enough
 }
 
 impl Delivery {

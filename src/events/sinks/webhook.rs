@@ -272,6 +272,12 @@ mod tests {
     }
 
     #[test]
+    fn attributes_are_encoded_as_headers() {
+        let encoded = utf8_percent_encode("urn:x \"100%\" é~\u{7f}", ENCODED).to_string();
+        assert_eq!(encoded, "urn:x%20%22100%25%22%20%C3%A9~%7F");
+    }
+
+    #[test]
     fn settings_are_checked() {
         let made = |url: &str, secrets: &str, allow_private| {
             let options = WebhookOptions {
