@@ -75,12 +75,11 @@ async fn sinks(store: &Store, settings: &SinksSettings) -> Result<String, Box<dy
     let states = store.backlog(&store.sinks().await?).await?.sinks;
     if settings.json {
         let document = |state: &SinkState| {
-            let (since, reason) = state.disabled.clone().unzip();
             json!({
                 "sink": state.sink,
                 "state": word(state),
-                "since": since.map(|since| since.to_string()),
-                "reason": reason,
+                "disabledSince": state.disabled_since.map(|since| since.to_string()),
+                "reason": state.reason,
                 "waiting": state.waiting,
                 "parked": state.parked,
                 "dead": state.dead,
@@ -90,8 +89,6 @@ async fn sinks(store: &Store, settings: &SinksSettings) -> Result<String, Box<dy
         return json_text(states.iter().map(document).collect());
     }
     let row = |state: &SinkState| {
-        let reason =
-            state.disabled.as_ref().map_or_else(String::new, |(since, reason)| format!("{since} {reason}"));
         [
             state.sink.clone(),
             word(state).to_owned(),
@@ -99,17 +96,18 @@ async fn sinks(store: &Store, settings: &SinksSettings) -> Result<String, Box<dy
             state.parked.to_string(),
             state.dead.to_string(),
             format!("{:.0} s", state.oldest_seconds),
-            reason,
+            state.disabled_since.map_or_else(String::new, |since| since.to_string()),
+            state.reason.clone().unwrap_or_default(),
         ]
     };
-    let head = ["SINK", "STATE", "WAITING", "PARKED", "DEAD", "OLDEST", "DISABLED SINCE"];
+    let head = ["SINK", "STATE", "WAITING", "PARKED", "DEAD", "OLDEST", "DISABLED SINCE", "REASON"];
     Ok(table(&head.map(str::to_owned), &states.iter().map(row).collect::<Vec<_>>()))
 }
 
 /// How a sink stands, in a word.
 fn word(state: &SinkState) -> &'static str {
     match state {
-        SinkState { disabled: Some(_), .. } => "disabled",
+        SinkState { disabled_since: Some(_), .. } => "disabled",
         SinkState { failures: 1.., .. } => "failing",
         _ => "working",
     }
@@ -143,19 +141,19 @@ async fn dead(store: &Store, settings: &DeadSettings) -> Result<String, Box<dyn 
 async fn retry(store: &Store, settings: &ChooseDeadSettings) -> Result<String, Box<dyn Error>> {
     let which = which(store, &settings.which, settings.sink.as_deref()).await?;
     let count = operations::retry(store, &which).await?;
-    Ok(format!("{count} deliveries to {} will be tried again.", which.sinks.join(", ")))
+    Ok(format!("Will be tried again, of {}: {count}.", which.sinks.join(", ")))
 }
 
 async fn drop(store: &Store, settings: &ChooseDeadSettings) -> Result<String, Box<dyn Error>> {
     let which = which(store, &settings.which, settings.sink.as_deref()).await?;
     let count = operations::drop(store, &which).await?;
-    Ok(format!("{count} deliveries to {} are forgotten.", which.sinks.join(", ")))
+    Ok(format!("Forgotten, of {}: {count}.", which.sinks.join(", ")))
 }
 
 async fn replay(store: &Store, settings: &ReplaySettings) -> Result<String, Box<dyn Error>> {
     let which = which(store, &settings.which, settings.sink.as_deref()).await?;
     let count = operations::replay(store, &which).await?;
-    Ok(format!("{count} deliveries to {} will be made again.", which.sinks.join(", ")))
+    Ok(format!("Deliveries to {} that will be made again: {count}.", which.sinks.join(", ")))
 }
 
 async fn enable(store: &Store, settings: &EnableSettings) -> Result<String, Box<dyn Error>> {

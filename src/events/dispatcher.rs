@@ -92,8 +92,8 @@ struct Went {
     not_delivered: Vec<Parked>,
     /// How many the sink took.
     taken: usize,
-    /// Whether the sink failed in a way that may pass.
-    failed: bool,
+    /// Why the sink failed, in a way that may pass.
+    failure: Option<String>,
     /// How long it wants to be left alone.
     retry_after: Option<Duration>,
     /// Why the sink takes nothing any more.
@@ -118,13 +118,18 @@ impl Round {
         self.went.iter().any(|went| went.taken > 0)
     }
 
+    fn failure(&self) -> Option<&str> {
+        self.went.iter().rev().find_map(|went| went.failure.as_deref().or(went.gone.as_deref()))
+    }
+
     fn gone(&self) -> Option<&str> {
         self.went.iter().find_map(|went| went.gone.as_deref())
     }
 }
 
 fn is_outage(went: &[Went], enough: usize) -> bool {
-    went.iter().all(|went| went.taken == 0) && went.iter().filter(|went| went.failed).count() >= enough
+    went.iter().all(|went| went.taken == 0)
+        && went.iter().filter(|went| went.failure.is_some()).count() >= enough
 }
 
 impl Delivery {
@@ -234,14 +239,19 @@ impl Dispatcher {
         is_over: &AtomicBool,
     ) -> Result<(), StoreFailure> {
         let mut failures = lane.failures;
-        let stay =
-            |failures| LaneEnd { reached: lane.reached, failures, pause: Duration::ZERO, parked: Vec::new() };
+        let stay = |failures| LaneEnd {
+            reached: lane.reached,
+            failures,
+            pause: Duration::ZERO,
+            parked: Vec::new(),
+            reason: None,
+        };
         if lane.has_due {
             let round = self.retry(lane, claim, outlet, is_over).await?;
             self.say_goodbye(lane, &round).await?;
             if round.is_outage() {
-                let pause = self.pause(failures + 1, &round);
-                self.store.finish_lane(lane, claim, LaneEnd { pause, ..stay(failures + 1) }).await?;
+                let end = self.leave_alone(lane, failures + 1, &round);
+                self.store.finish_lane(lane, claim, end).await?;
                 return Ok(());
             }
             failures = if round.has_taken() { 0 } else { failures };
@@ -264,11 +274,11 @@ impl Dispatcher {
         self.say_goodbye(lane, &round).await?;
         let has_taken = round.has_taken();
         let end = if round.is_outage() || (round.gone().is_some() && !has_taken) {
-            LaneEnd { pause: self.pause(failures + 1, &round), ..stay(failures + 1) }
+            self.leave_alone(lane, failures + 1, &round)
         } else if let Some(row) = round.stopped_at {
-            let pause = self.pause(failures + 1, &round);
+            let end = self.leave_alone(lane, failures + 1, &round);
             let parked = not_delivered(round).filter(|parked| parked.row < row).collect();
-            LaneEnd { reached: row.before(), failures: failures + 1, pause, parked }
+            LaneEnd { reached: row.before(), parked, ..end }
         } else {
             let failures = if has_taken { 0 } else { failures };
             LaneEnd { reached, parked: not_delivered(round).collect(), ..stay(failures) }
@@ -396,8 +406,10 @@ impl Dispatcher {
                     went.taken = batch.len();
                     went.delivered = batch.iter().map(Delivery::parked).collect();
                 }
-                Some(Err(NotTaken::ForNow { retry_after, .. })) if dialogs.len() >= OUTAGE => {
-                    (went.failed, went.retry_after) = (true, retry_after);
+                Some(Err(NotTaken::ForNow { retry_after, reason }))
+                    if dialogs.len() >= OUTAGE || retry_after.is_some() =>
+                {
+                    (went.failure, went.retry_after) = (Some(reason), retry_after);
                     round.stopped_at = Some(first);
                 }
                 Some(Err(NotTaken::Gone { reason })) => {
@@ -464,7 +476,7 @@ impl Dispatcher {
                 }
                 NotTaken::ForNow { retry_after, .. } => {
                     is_blocked = true;
-                    went.failed = true;
+                    went.failure.clone_from(&parked.reason);
                     went.retry_after = retry_after;
                     let wait = self.backoff(parked.attempts, LONGEST_RETRY);
                     // Half of it may be left to chance.
@@ -503,10 +515,21 @@ impl Dispatcher {
         taken
     }
 
-    /// For how long to leave a sink alone that has failed as a whole so often in a row.
-    fn pause(&self, failures: i32, round: &Round) -> Duration {
+    /// The end of work on a lane whose sink has failed as a whole so often in a row: it goes on from where
+    /// it was, later.
+    fn leave_alone(&self, lane: &Lane, failures: i32, round: &Round) -> LaneEnd {
         let wished = round.went.iter().filter_map(|went| went.retry_after).max().unwrap_or_default();
-        self.backoff(failures, LONGEST_OUTAGE).max(wished * 2)
+        let pause = self.backoff(failures, LONGEST_OUTAGE).max(wished * 2);
+        let (sink, number, reason) = (lane.sink.as_str(), lane.number, round.failure());
+        tracing::warn!(
+            sink,
+            lane = number,
+            failures,
+            reason,
+            "a sink takes nothing and is left alone for a while"
+        );
+        let reason = reason.map(str::to_owned);
+        LaneEnd { reached: lane.reached, failures, pause, parked: Vec::new(), reason }
     }
 
     /// Twice as long after each failure.

@@ -44,7 +44,8 @@ pub fn backlog(backlog: &Backlog) {
             gauge!(PENDING, "sink" => state.sink.clone(), "state" => name).set(count as f64);
         }
         gauge!(OLDEST, "sink" => state.sink.clone()).set(state.oldest_seconds);
-        gauge!(DISABLED, "sink" => state.sink.clone()).set(f64::from(u8::from(state.disabled.is_some())));
+        gauge!(DISABLED, "sink" => state.sink.clone())
+            .set(f64::from(u8::from(state.disabled_since.is_some())));
     }
 }
 

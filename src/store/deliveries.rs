@@ -56,6 +56,8 @@ pub struct LaneEnd {
     pub pause: Duration,
     /// What was not taken.
     pub parked: Vec<Parked>,
+    /// Why the sink as a whole has failed.
+    pub reason: Option<String>,
 }
 
 /// An event that a sink has not taken.
@@ -104,10 +106,12 @@ pub struct SinkState {
     pub dead: i64,
     /// Age of the oldest row or event that it has not got, in seconds; 0 when there is none.
     pub oldest_seconds: f64,
-    /// Since when nothing is sent to it, and why.
-    pub disabled: Option<(Timestamp, String)>,
+    /// Since when nothing is sent to it.
+    pub disabled_since: Option<Timestamp>,
     /// How often in a row it has failed as a whole.
     pub failures: i32,
+    /// Why it is disabled, or else why it does not take what waits.
+    pub reason: Option<String>,
 }
 
 /// How the log stands.
@@ -204,7 +208,7 @@ const WINDOW: &str = concat!(
 
 const FINISH: &str = "\
 with ended as (
-    update event_lane set xid = $4, sequence = $5, failures = $6, holder = null, lease_until = now(),
+    update event_lane set xid = $4, sequence = $5, failures = $6, holder = null, lease_until = now(), reason = $16,
         not_before = now() + make_interval(secs => $7 * (0.5 + random() / 2))
     where sink = $1 and lane = $2 and holder = $3 returning 1
 ), parked as (
@@ -337,11 +341,16 @@ where d.sink = first.sink and d.xid = first.xid and d.sequence = first.sequence 
     and first.next_attempt_at is null";
 
 const BACKLOG: &str = "\
-select s.sink, w.waiting, p.parked, p.dead, x.since as disabled_since, coalesce(x.reason, '') as disabled_reason,
-    coalesce((select max(l.failures) from event_lane l where l.sink = s.sink), 0) as failures,
+select s.sink, w.waiting, p.parked, p.dead, x.since as disabled_since, l.failures,
+    coalesce(x.reason, l.reason,
+        (select d.reason from event_delivery d where d.sink = s.sink and not d.dead and d.reason is not null limit 1)
+    ) as reason,
     greatest(0, extract(epoch from now() - least(w.oldest, p.oldest)))::float8 as oldest_seconds
 from unnest($1::text[]) as s (sink)
 left join disabled_sink x on x.sink = s.sink
+cross join lateral (
+    select coalesce(max(failures), 0) as failures, max(reason) as reason from event_lane where sink = s.sink
+) l
 cross join lateral (
     select count(*) as waiting, min(o.available_at) as oldest from (
         select o.available_at from outbox o,
@@ -443,7 +452,8 @@ impl Store {
             .bind(p.iter().map(|p| p.attempts).collect::<Vec<_>>())
             .bind(p.iter().map(|p| p.retry_in.map(|time| time.as_secs_f64())).collect::<Vec<_>>())
             .bind(p.iter().map(|p| p.is_dead).collect::<Vec<_>>())
-            .bind(p.iter().map(|p| p.reason.clone()).collect::<Vec<_>>());
+            .bind(p.iter().map(|p| p.reason.clone()).collect::<Vec<_>>())
+            .bind(end.reason);
         Ok(self.connections.fetch_one(query).await?.try_get::<i64, _>(0)? == 1)
     }
 
@@ -656,10 +666,10 @@ impl Store {
     pub async fn backlog(&self, sinks: &[String]) -> Result<Backlog, StoreFailure> {
         let rows = self.connections.fetch_all(sqlx::query(BACKLOG).bind(sinks).bind(COUNTED)).await?;
         let state = |row: &PgRow| {
-            let reason: String = row.try_get("disabled_reason")?;
             Ok::<_, StoreFailure>(SinkState {
-                disabled: optional_moment(row, "disabled_since")?.map(|since| (since, reason)),
+                disabled_since: optional_moment(row, "disabled_since")?,
                 failures: row.try_get("failures")?,
+                reason: row.try_get("reason")?,
                 sink: row.try_get("sink")?,
                 waiting: row.try_get("waiting")?,
                 parked: row.try_get("parked")?,

@@ -174,12 +174,12 @@ async fn what_was_given_up_is_shown_tried_again_and_forgotten() {
     is_open.open();
     let before = receiver.count();
     let done = command(&service, &["retry", "--type", "created"]).await.unwrap();
-    assert_eq!(done, "2 deliveries to webhook will be tried again.");
+    assert_eq!(done, "Will be tried again, of webhook: 2.");
     let again = receiver.wait_for(before + 2).await;
     assert!(again[before..].iter().all(|event| kind(event) == "created"));
     until_all_is_delivered(&service).await;
     let done = command(&service, &["drop", "--id", event]).await.unwrap();
-    assert_eq!(done, "1 deliveries to webhook are forgotten.");
+    assert_eq!(done, "Forgotten, of webhook: 1.");
     let left = json_of(&service, &["dead", "--json"]).await;
     assert_eq!(left.iter().map(kind).collect::<Vec<_>>(), ["activity.information"]);
     command(&service, &["drop", "--all"]).await.unwrap();
@@ -188,10 +188,10 @@ async fn what_was_given_up_is_shown_tried_again_and_forgotten() {
     // Told once more: of what is asked for, that alone.
     let before = receiver.count();
     let done = command(&service, &["replay", "--type", "created", "--resource", RESOURCE_2]).await.unwrap();
-    assert_eq!(done, "1 deliveries to webhook will be made again.");
+    assert_eq!(done, "Deliveries to webhook that will be made again: 1.");
     assert_eq!(dialog_of(&receiver.wait_for(before + 1).await[before]), other);
     let done = command(&service, &["replay", "--until", "2020-01-01T00:00:00Z"]).await.unwrap();
-    assert_eq!(done, "0 deliveries to webhook will be made again.");
+    assert_eq!(done, "Deliveries to webhook that will be made again: 0.");
 }
 
 #[tokio::test]
@@ -497,7 +497,9 @@ async fn a_dead_sink_costs_a_few_requests_and_loses_nothing() {
     .await;
     let second = requests.load(Ordering::SeqCst);
     assert!(second - first <= 4 * 3, "{first}, {second}");
-    assert_eq!(json_of(&service, &["sinks", "--json"]).await[0]["state"], "failing");
+    let state = &json_of(&service, &["sinks", "--json"]).await[0];
+    assert_eq!((&state["state"], &state["disabledSince"]), (&json!("failing"), &Value::Null));
+    assert!(state["reason"].as_str().unwrap().starts_with("503 Service Unavailable"), "{state}");
 
     is_open.open();
     service.database.column::<i32>(wake, Uuid::nil()).await;

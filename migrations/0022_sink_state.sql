@@ -5,3 +5,6 @@ create table disabled_sink (
     since timestamptz not null default now(),
     reason text not null
 );
+
+-- Why the sink as a whole has failed the last time, while it does.
+alter table event_lane add column reason text;
