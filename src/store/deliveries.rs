@@ -327,7 +327,7 @@ const ENABLE: &str = "\
 with enabled as (
     delete from disabled_sink where sink = $1 returning 1
 ), woken as (
-    update event_lane set not_before = now(), failures = 0 where sink = $1 and holder is null
+    update event_lane set not_before = now(), failures = 0, reason = null where sink = $1 and holder is null
 )
 select count(*) from enabled";
 
