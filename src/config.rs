@@ -1,5 +1,7 @@
 //! Every setting: name, meaning, default. Nothing else reads the environment.
 
+pub mod sinks;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -167,14 +169,18 @@ pub struct EventSettings {
     /// Seconds for which an event is tried before it is given up.
     #[arg(long, env = "DIALOGPORTEN_EVENTS_GIVE_UP_AFTER", value_name = "SECONDS", default_value_t = 86_400)]
     pub events_give_up_after: u64,
+    /// File that names any number of sinks, as TOML or JSON: see [Events](events.md). Those that settings of
+    /// their own name are there besides.
+    #[arg(long, env = "DIALOGPORTEN_EVENTS_SINKS", value_name = "FILE")]
+    pub events_sinks: Option<PathBuf>,
     /// Write a log line for each event.
     #[arg(long, env = "DIALOGPORTEN_EVENTS_LOG", value_parser = BoolishValueParser::new())]
     pub events_log: bool,
     /// Webhook to send events to, as `CloudEvents` in structured mode.
     #[arg(long, env = "DIALOGPORTEN_EVENTS_WEBHOOK_URL", value_name = "URL", hide_env_values = true)]
     pub events_webhook_url: Option<String>,
-    /// Secrets that the webhook's requests are signed with, separated by spaces: `whsec_` and base64, or
-    /// text of at least 24 bytes.
+    /// Secrets that the webhook's requests are signed with, separated by spaces: `whsec_` and base64, text
+    /// of at least 24 bytes, or `whsk_` and the base64 of a private Ed25519 key.
     #[arg(long, env = "DIALOGPORTEN_EVENTS_WEBHOOK_SECRETS", value_name = "SECRETS", hide_env_values = true)]
     pub events_webhook_secrets: Option<String>,
     /// Let the webhook be at a private address, such as one of this machine.
@@ -224,23 +230,114 @@ pub struct EventsSettings {
 /// What can be done with events.
 #[derive(Debug, Subcommand)]
 pub enum EventsCommand {
+    /// Show how far each sink has come, and what has become of the rest.
+    Sinks(SinksSettings),
+    /// Show events that were given up, and why.
+    Dead(DeadSettings),
+    /// Try events that were given up again.
+    Retry(ChooseDeadSettings),
+    /// Forget events that were given up.
+    Drop(ChooseDeadSettings),
     /// Give events to the sinks once more, with the ids that they had, also ones that were given up.
     Replay(ReplaySettings),
+    /// Send events again to a sink that has said that it is gone.
+    Enable(EnableSettings),
 }
 
-/// Settings of `events replay`.
+/// Settings of `events sinks`.
 #[derive(Debug, Args)]
-#[group(id = "which", required = true, multiple = true)]
-pub struct ReplaySettings {
+pub struct SinksSettings {
+    /// Write JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// The database.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
+}
+
+/// Which events; all that is said has to hold.
+#[derive(Clone, Debug, Default, Args)]
+pub struct WhichSettings {
     /// Those that happened then or later (RFC 3339).
-    #[arg(long, value_name = "TIME", group = "which")]
+    #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
+    /// Those that happened before then (RFC 3339).
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
     /// The one with this id, or those of the dialog with this id.
-    #[arg(long, value_name = "UUID", group = "which")]
+    #[arg(long, value_name = "UUID")]
     pub id: Option<uuid::Uuid>,
+    /// Those of this type: `created`, `activity.*`, `dialogporten.dialog.seen.v1`; several are separated by
+    /// commas.
+    #[arg(long = "type", value_name = "TYPE,…", value_delimiter = ',')]
+    pub types: Vec<String>,
+    /// Those of dialogs of this resource, with or without `urn:altinn:resource:`; several are separated by
+    /// commas.
+    #[arg(long = "resource", value_name = "RESOURCE,…", value_delimiter = ',')]
+    pub resources: Vec<String>,
+}
+
+/// Settings of `events dead`.
+#[derive(Debug, Args)]
+pub struct DeadSettings {
+    /// Which.
+    #[command(flatten)]
+    pub which: WhichSettings,
+    /// Only of this sink; of all that there are when left out.
+    #[arg(long, value_name = "NAME")]
+    pub sink: Option<String>,
+    /// Most events to show.
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
+    pub limit: usize,
+    /// Write JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// The database.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
+}
+
+/// Settings of `events retry` and `events drop`. Something has to be said about which.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("chosen").args(
+    ["all", "sink", "since", "until", "id", "types", "resources"]).required(true).multiple(true))]
+pub struct ChooseDeadSettings {
+    /// Which.
+    #[command(flatten)]
+    pub which: WhichSettings,
+    /// Only of this sink; of all that there are when left out.
+    #[arg(long, value_name = "NAME")]
+    pub sink: Option<String>,
+    /// All that were given up.
+    #[arg(long, conflicts_with_all = ["sink", "since", "until", "id", "types", "resources"])]
+    pub all: bool,
+    /// The database.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
+}
+
+/// Settings of `events replay`. Something has to be said about which.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("chosen").args(["since", "until", "id", "types", "resources"])
+    .required(true).multiple(true))]
+pub struct ReplaySettings {
+    /// Which.
+    #[command(flatten)]
+    pub which: WhichSettings,
     /// Only to this sink; to all that there are when left out.
     #[arg(long, value_name = "NAME")]
     pub sink: Option<String>,
+    /// The database.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
+}
+
+/// Settings of `events enable`.
+#[derive(Debug, Args)]
+pub struct EnableSettings {
+    /// Name of the sink.
+    #[arg(long, value_name = "NAME")]
+    pub sink: String,
     /// The database.
     #[command(flatten)]
     pub database: DatabaseSettings,
@@ -542,7 +639,7 @@ impl DatabaseSettings {
 pub fn reference() -> String {
     let mut root = CommandLine::command();
     root.build();
-    let commands: Vec<_> = root.get_subcommands().filter(|command| command.get_name() != "help").collect();
+    let commands = commands("dialogporten", &root);
     let mut lines = vec![
         "# Settings\n".to_owned(),
         "<!-- Made by `dialogporten docs`; change src/config.rs, not this file. -->\n".to_owned(),
@@ -552,12 +649,12 @@ pub fn reference() -> String {
             .to_owned(),
         "| command | what it does |\n| --- | --- |".to_owned(),
     ];
-    for command in &commands {
+    for (name, command) in &commands {
         let about = command.get_about().map(sentence).unwrap_or_default();
-        lines.push(format!("| `dialogporten {}` | {about} |", command.get_name()));
+        lines.push(format!("| `{name}` | {about} |"));
     }
     let mut described: Vec<Setting> = Vec::new();
-    for command in commands {
+    for (name, command) in commands {
         let settings = command.get_arguments().filter(|argument| argument.get_id() != "help");
         let settings = settings.map(|argument| (argument.get_help_heading(), Setting::of(argument)));
         let (repeated, new): (Vec<_>, Vec<_>) =
@@ -565,7 +662,7 @@ pub fn reference() -> String {
         if repeated.is_empty() && new.is_empty() {
             continue;
         }
-        lines.push(format!("\n## `dialogporten {}`", command.get_name()));
+        lines.push(format!("\n## `{name}`"));
         for under_one_heading in new.chunk_by(|one, next| one.0 == next.0) {
             if let Some(heading) = under_one_heading[0].0 {
                 lines.push(format!("\n### {heading}"));
@@ -583,6 +680,20 @@ pub fn reference() -> String {
         described.extend(new.into_iter().map(|(_, setting)| setting));
     }
     lines.join("\n") + "\n"
+}
+
+/// The commands below `parent` that do something, by their whole names.
+fn commands<'a>(path: &str, parent: &'a clap::Command) -> Vec<(String, &'a clap::Command)> {
+    let mut found = Vec::new();
+    for command in parent.get_subcommands().filter(|command| command.get_name() != "help") {
+        let name = format!("{path} {}", command.get_name());
+        if command.has_subcommands() {
+            found.extend(commands(&name, command));
+        } else {
+            found.push((name, command));
+        }
+    }
+    found
 }
 
 /// A row of the reference.

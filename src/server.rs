@@ -265,7 +265,8 @@ impl Server {
         let live = Arc::new(Live::new(store.clone()));
         let cloud_events = CloudEvents::new(&public_url, settings.events.events_publish_updated_on_seen);
         let publishing = backing.publishing_token.as_ref();
-        let work = events::work(&settings.events, &store, &clock, &cloud_events, &memory, publishing)?;
+        let work =
+            events::work(&settings.events, &public_url, &store, &clock, &cloud_events, &memory, publishing)?;
         let app = Arc::new(App {
             store: store.clone(),
             access: Access::new(backing.platform),

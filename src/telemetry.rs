@@ -1,4 +1,5 @@
-//! Logs: readable messages, queryable fields, never identity numbers or secrets. And metrics.
+//! Logs: readable messages, queryable fields, never identity numbers or secrets. And metrics, and the
+//! trace that a request belongs to.
 
 use std::io::IsTerminal;
 use std::sync::OnceLock;
@@ -40,6 +41,21 @@ pub fn metrics() -> Option<&'static PrometheusHandle> {
         Some(handle)
     };
     HANDLE.get_or_init(install).as_ref()
+}
+
+tokio::task_local! {
+    static TRACEPARENT: String;
+}
+
+/// Does the work of a request that belongs to a trace (W3C Trace Context).
+pub async fn traced<T>(traceparent: String, work: impl Future<Output = T>) -> T {
+    TRACEPARENT.scope(traceparent, work).await
+}
+
+/// The trace that the request which is being worked on belongs to.
+#[must_use]
+pub fn traceparent() -> Option<String> {
+    TRACEPARENT.try_with(Clone::clone).ok()
 }
 
 /// Keeps what was measured in little space, as long as the process lives.

@@ -1,7 +1,7 @@
 //! The commands.
 
 mod docs;
-mod events;
+pub mod events;
 mod health;
 mod openapi;
 mod reindex;

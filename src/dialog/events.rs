@@ -60,6 +60,8 @@ pub struct EventBatch {
     pub events: Vec<Event>,
     /// Labels of the service owner that were on a dialog which was purged.
     pub labels: Option<Vec<String>>,
+    /// The request that made the change (W3C Trace Context); known to what stores it.
+    pub traceparent: Option<String>,
     /// When it happened.
     #[serde(skip)]
     pub occurred_at: Option<Timestamp>,
@@ -99,6 +101,7 @@ impl EventBatch {
             silent,
             events,
             labels: None,
+            traceparent: None,
             occurred_at: Some(now),
             hidden_until: dialog.visible_from.filter(|visible| *visible > now),
         }

@@ -12,7 +12,19 @@ use crate::store::LogEntry;
 use crate::timestamp::Timestamp;
 
 /// What every type starts with.
-const TYPE_PREFIX: &str = "dialogporten.dialog.";
+pub const TYPE_PREFIX: &str = "dialogporten.dialog.";
+
+/// What types consist of between their start and their version, but those of activities.
+const KINDS: &[&str] = &["created", "updated", "deleted", "restored", "seen", "transmission.created"];
+
+/// All types that there are.
+#[must_use]
+pub fn types() -> Vec<String> {
+    let activities =
+        DialogActivityType::ALL.iter().map(|activity| format!("activity.{}", activity_kind(*activity)));
+    let kinds = KINDS.iter().map(ToString::to_string).chain(activities);
+    kinds.map(|kind| format!("{TYPE_PREFIX}{kind}.v1")).collect()
+}
 
 /// One event as it is sent.
 #[derive(Clone, PartialEq, Serialize)]
@@ -33,6 +45,14 @@ pub struct CloudEvent {
     pub subject: String,
     /// Where end users find what the event is about.
     pub source: String,
+    /// Its place among those of the dialog, for sinks that want it: what comes later is greater, as text
+    /// (extension "Sequence" of `CloudEvents`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<String>,
+    /// The request that made the change, for sinks that want it (W3C Trace Context; extension
+    /// "Distributed Tracing" of `CloudEvents`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
     /// What else there is to say.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub data: Map<String, Value>,
@@ -127,6 +147,8 @@ impl CloudEvents {
             resourceinstance: dialog,
             subject: batch.party.clone(),
             source: format!("{}{dialog}{place}", self.base),
+            sequence: None,
+            traceparent: None,
             data,
             org: batch.org.clone(),
         }
@@ -180,6 +202,7 @@ mod tests {
             silent: false,
             events,
             labels: None,
+            traceparent: None,
             occurred_at: Timestamp::parse("2026-03-01T10:15:30.123456Z"),
             hidden_until: None,
         }
@@ -233,6 +256,7 @@ mod tests {
             let mut batch = batch(vec![event]);
             let value = wire(&batch);
             assert_eq!(value["type"], format!("dialogporten.dialog.{kind}.v1"));
+            assert!(types().contains(&format!("dialogporten.dialog.{kind}.v1")), "{kind}");
             assert_eq!((&value["source"], value.get("data")), (&json!(dialog), None));
             assert_eq!(value["id"], id.to_string());
             batch.process = Some("urn:p".into());

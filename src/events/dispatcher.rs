@@ -4,9 +4,11 @@
 //! for one batch, and held with a lease that is renewed, so that a lane whose holder dies is free again
 //! after seconds. Within a lane the events of one dialog go one after the other, dialogs side by side.
 //! What is not taken is parked with what follows of the same dialog, and the lane goes on; when a sink
-//! takes nothing at all, the lane waits where it is.
+//! takes nothing at all, the lane waits where it is, and only a few requests find out whether the sink is
+//! back. A sink that takes batches gets those of a lane one after the other; a batch that it does not take
+//! is taken apart, unless the sink fails as a whole.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -19,7 +21,7 @@ use uuid::Uuid;
 use super::POLL;
 use super::cloud_event::{CloudEvent, CloudEvents};
 use super::metrics::{self, Outcome};
-use super::sinks::{NotTaken, Sink};
+use super::sinks::{NotTaken, Outlet};
 use crate::clock::Clock;
 use crate::store::{Claim, Lane, LaneEnd, LogEntry, Parked, Position, Store, StoreFailure};
 
@@ -29,15 +31,17 @@ const LEASE: Duration = Duration::from_secs(5);
 /// How many lanes an instance works on at a time.
 const WORKERS: usize = 4;
 
-/// How many rows of the log are read at once; few while a sink fails.
+/// How many rows of the log are read at once; fewer while a sink fails.
 const WINDOW: i64 = 1_000;
-const PROBE: i64 = 8;
+const PROBE: i64 = 100;
 
 /// How many dialogs with parked events are looked at at once, and how many events.
 const DUE_DIALOGS: i64 = 64;
+const OUTAGE_DIALOGS: i64 = 3;
 const DUE_EVENTS: i64 = 500;
 
-/// From how many dialogs on, all of which fail, the sink as a whole is taken to fail.
+/// From how many dialogs on, all of which fail, the sink as a whole is taken to fail: an event that is
+/// never taken must not stop others.
 const OUTAGE: usize = 3;
 
 /// Longest time between two tries, of one event and of a sink that fails as a whole.
@@ -60,7 +64,7 @@ pub struct Dispatcher {
     store: Store,
     clock: Clock,
     events: CloudEvents,
-    sinks: HashMap<&'static str, Arc<dyn Sink>>,
+    outlets: HashMap<String, Outlet>,
     names: Vec<String>,
     patience: Patience,
 }
@@ -81,32 +85,81 @@ struct Delivery {
     occurred_at: Option<crate::timestamp::Timestamp>,
 }
 
-/// How the deliveries of one dialog went.
+/// How the deliveries of one dialog, or of a batch, went.
 #[derive(Default)]
 struct Went {
     delivered: Vec<Parked>,
     not_delivered: Vec<Parked>,
     /// How many the sink took.
     taken: usize,
-    /// Whether the sink failed in a way that may pass.
-    failed: bool,
+    /// Why the sink failed, in a way that may pass.
+    failure: Option<String>,
     /// How long it wants to be left alone.
     retry_after: Option<Duration>,
+    /// Why the sink takes nothing any more.
+    gone: Option<String>,
+}
+
+/// How the deliveries of a part of the log went.
+#[derive(Default)]
+struct Round {
+    went: Vec<Went>,
+    /// Where the sink failed as a whole: of what comes from there on, nothing was delivered.
+    stopped_at: Option<Position>,
+}
+
+impl Round {
+    /// Whether a sink as a whole took nothing from anybody.
+    fn is_outage(&self) -> bool {
+        is_outage(&self.went, OUTAGE)
+    }
+
+    fn has_taken(&self) -> bool {
+        self.went.iter().any(|went| went.taken > 0)
+    }
+
+    fn failure(&self) -> Option<&str> {
+        self.went.iter().rev().find_map(|went| went.failure.as_deref().or(went.gone.as_deref()))
+    }
+
+    fn gone(&self) -> Option<&str> {
+        self.went.iter().find_map(|went| went.gone.as_deref())
+    }
+}
+
+fn is_outage(went: &[Went], enough: usize) -> bool {
+    went.iter().all(|went| went.taken == 0)
+        && went.iter().filter(|went| went.failure.is_some()).count() >= enough
+}
+
+impl Delivery {
+    /// It as not delivered, and to be tried again when what is before it was.
+    fn parked(&self) -> Parked {
+        Parked {
+            row: self.row,
+            index: self.index,
+            dialog: self.dialog,
+            attempts: self.attempts,
+            retry_in: None,
+            is_dead: false,
+            reason: None,
+        }
+    }
 }
 
 impl Dispatcher {
-    /// Between the log of `store` and `sinks`.
+    /// Between the log of `store` and `outlets`.
     #[must_use]
     pub fn new(
         store: Store,
         clock: Clock,
         events: CloudEvents,
-        sinks: Vec<Arc<dyn Sink>>,
+        outlets: Vec<Outlet>,
         patience: Patience,
     ) -> Self {
-        let names = sinks.iter().map(|sink| sink.name().to_owned()).collect();
-        let sinks = sinks.into_iter().map(|sink| (sink.name(), sink)).collect();
-        Self { store, clock, events, sinks, names, patience }
+        let names = outlets.iter().map(|outlet| outlet.name.clone()).collect();
+        let outlets = outlets.into_iter().map(|outlet| (outlet.name.clone(), outlet)).collect();
+        Self { store, clock, events, outlets, names, patience }
     }
 
     /// Starts the workers.
@@ -153,17 +206,17 @@ impl Dispatcher {
         let holder = self.clock.ids(self.clock.now()).revision();
         let claim = Claim { holder, lease: LEASE };
         let Some(lane) = self.store.claim_lane(&self.names, claim).await? else { return Ok(false) };
-        let Some(sink) = self.sinks.get(lane.sink.as_str()) else { return Ok(false) };
-        let is_lost = AtomicBool::new(false);
+        let Some(outlet) = self.outlets.get(&lane.sink) else { return Ok(false) };
+        let is_over = AtomicBool::new(false);
         tokio::select! {
-            done = self.work_on(&lane, claim, sink.as_ref(), &is_lost) => done?,
-            () = self.renew(&lane, claim, &is_lost) => {}
+            done = self.work_on(&lane, claim, outlet, &is_over) => done?,
+            () = self.renew(&lane, claim, &is_over) => {}
         }
         Ok(true)
     }
 
     /// Keeps the lane until it is lost.
-    async fn renew(&self, lane: &Lane, claim: Claim, is_lost: &AtomicBool) {
+    async fn renew(&self, lane: &Lane, claim: Claim, is_over: &AtomicBool) {
         let mut held_until = Instant::now() + LEASE;
         loop {
             tokio::time::sleep(LEASE / 4).await;
@@ -174,7 +227,7 @@ impl Dispatcher {
                 Err(_) => break,
             }
         }
-        is_lost.store(true, Ordering::SeqCst);
+        is_over.store(true, Ordering::SeqCst);
         tracing::warn!(sink = lane.sink, lane = lane.number, "somebody else has taken over the lane");
     }
 
@@ -182,31 +235,63 @@ impl Dispatcher {
         &self,
         lane: &Lane,
         claim: Claim,
-        sink: &dyn Sink,
-        is_lost: &AtomicBool,
+        outlet: &Outlet,
+        is_over: &AtomicBool,
     ) -> Result<(), StoreFailure> {
-        let mut end =
-            LaneEnd { reached: lane.reached, failures: 0, pause: Duration::ZERO, parked: Vec::new() };
+        let mut failures = lane.failures;
+        let stay = |failures| LaneEnd {
+            reached: lane.reached,
+            failures,
+            pause: Duration::ZERO,
+            parked: Vec::new(),
+            reason: None,
+        };
         if lane.has_due {
-            let went = self.retry(lane, claim, sink, is_lost).await?;
-            if let Some(pause) = self.outage(lane, &went) {
-                (end.failures, end.pause) = (lane.failures + 1, pause);
+            let round = self.retry(lane, claim, outlet, is_over).await?;
+            self.say_goodbye(lane, &round).await?;
+            if round.is_outage() {
+                let end = self.leave_alone(lane, failures + 1, &round);
                 self.store.finish_lane(lane, claim, end).await?;
                 return Ok(());
             }
+            failures = if round.has_taken() { 0 } else { failures };
+            if is_over.load(Ordering::SeqCst) {
+                self.store.finish_lane(lane, claim, stay(failures)).await?;
+                return Ok(());
+            }
         }
-        let limit = if lane.failures > 0 { PROBE } else { WINDOW };
+        let limit = if failures > 0 { PROBE } else { WINDOW };
         let (reached, entries) = self.store.lane_window(lane, limit).await?;
-        let entries = entries.into_iter().flat_map(|(entry, is_queued)| self.deliveries(&entry, is_queued));
-        let went = self.deliver(sink, by_dialog(entries), is_lost).await;
-        if let Some(pause) = self.outage(lane, &went) {
-            (end.failures, end.pause) = (lane.failures + 1, pause);
+        let deliveries =
+            entries.into_iter().flat_map(|(entry, is_queued)| self.deliveries(outlet, &entry, is_queued));
+        // Whether the sink is back, and whether it is one event that it never takes, single ones tell.
+        let round = if outlet.sink.batch_size() > 1 && failures == 0 {
+            self.deliver_in_batches(outlet, deliveries.collect(), is_over).await
         } else {
-            end.reached = reached;
-            end.parked = went.into_iter().flat_map(|went| went.not_delivered).collect();
-        }
+            let went = self.deliver(outlet, by_dialog(deliveries), failures, is_over).await;
+            Round { went, stopped_at: None }
+        };
+        self.say_goodbye(lane, &round).await?;
+        let has_taken = round.has_taken();
+        let end = if round.is_outage() || (round.gone().is_some() && !has_taken) {
+            self.leave_alone(lane, failures + 1, &round)
+        } else if let Some(row) = round.stopped_at {
+            let end = self.leave_alone(lane, failures + 1, &round);
+            let parked = not_delivered(round).filter(|parked| parked.row < row).collect();
+            LaneEnd { reached: row.before(), parked, ..end }
+        } else {
+            let failures = if has_taken { 0 } else { failures };
+            LaneEnd { reached, parked: not_delivered(round).collect(), ..stay(failures) }
+        };
         self.store.finish_lane(lane, claim, end).await?;
         Ok(())
+    }
+
+    /// Disables a sink that has said that it is gone.
+    async fn say_goodbye(&self, lane: &Lane, round: &Round) -> Result<(), StoreFailure> {
+        let Some(reason) = round.gone() else { return Ok(()) };
+        tracing::error!(sink = lane.sink, reason, "a sink is gone: it gets nothing until it is enabled");
+        self.store.disable_sink(&lane.sink, reason).await
     }
 
     /// Tries parked events again.
@@ -214,12 +299,13 @@ impl Dispatcher {
         &self,
         lane: &Lane,
         claim: Claim,
-        sink: &dyn Sink,
-        is_lost: &AtomicBool,
-    ) -> Result<Vec<Went>, StoreFailure> {
-        let due = self.store.due_events(lane, DUE_DIALOGS, DUE_EVENTS).await?;
+        outlet: &Outlet,
+        is_over: &AtomicBool,
+    ) -> Result<Round, StoreFailure> {
+        let dialogs = if lane.failures > 0 { OUTAGE_DIALOGS } else { DUE_DIALOGS };
+        let due = self.store.due_events(lane, dialogs, DUE_EVENTS).await?;
         let deliveries = due.into_iter().map(|retried| {
-            let told = self.events.told(&retried.entry);
+            let told = outlet.told(&self.events, &retried.entry);
             let event = told.into_iter().find(|(index, _)| is_index(*index, retried.index));
             Delivery {
                 row: retried.entry.position,
@@ -232,7 +318,7 @@ impl Dispatcher {
                 occurred_at: retried.entry.batch.occurred_at,
             }
         });
-        let went = self.deliver(sink, by_dialog(deliveries), is_lost).await;
+        let went = self.deliver(outlet, by_dialog(deliveries), lane.failures, is_over).await;
         let (mut delivered, mut failed) = (Vec::new(), Vec::new());
         for went in &went {
             delivered.extend(went.delivered.iter().cloned());
@@ -240,11 +326,11 @@ impl Dispatcher {
             failed.extend(went.not_delivered.iter().filter(|p| p.reason.is_some()).cloned());
         }
         self.store.finish_due(lane, claim, &delivered, &failed).await?;
-        Ok(went)
+        Ok(Round { went, stopped_at: None })
     }
 
     /// The events of an entry, for the first time.
-    fn deliveries(&self, entry: &LogEntry, is_queued: bool) -> Vec<Delivery> {
+    fn deliveries(&self, outlet: &Outlet, entry: &LogEntry, is_queued: bool) -> Vec<Delivery> {
         let delivery = |(index, event): (usize, CloudEvent)| Delivery {
             row: entry.position,
             index: i16::try_from(index).unwrap_or(i16::MAX),
@@ -255,40 +341,113 @@ impl Dispatcher {
             event: Some(event),
             occurred_at: entry.batch.occurred_at,
         };
-        self.events.told(entry).into_iter().map(delivery).collect()
+        outlet.told(&self.events, entry).into_iter().map(delivery).collect()
     }
 
-    /// Delivers to dialogs side by side.
-    async fn deliver(&self, sink: &dyn Sink, dialogs: Vec<Vec<Delivery>>, is_lost: &AtomicBool) -> Vec<Went> {
-        let deliveries = dialogs.into_iter().map(|dialog| self.deliver_in_order(sink, dialog, is_lost));
-        stream::iter(deliveries).buffer_unordered(self.patience.concurrency.max(1)).collect().await
+    /// Delivers to dialogs side by side; after failures one after the other, until the sink takes
+    /// something. Leaves the rest alone when it is clear that the sink fails as a whole.
+    async fn deliver(
+        &self,
+        outlet: &Outlet,
+        dialogs: Vec<Vec<Delivery>>,
+        failures: i32,
+        is_over: &AtomicBool,
+    ) -> Vec<Went> {
+        let mut dialogs = dialogs.into_iter();
+        let mut went: Vec<Went> = Vec::new();
+        if failures > 0 {
+            for dialog in dialogs.by_ref() {
+                went.push(self.deliver_in_order(outlet, dialog, is_over).await);
+                if is_outage(&went, OUTAGE) {
+                    return went;
+                }
+                if went.last().is_some_and(|went| went.taken > 0) {
+                    break;
+                }
+            }
+        }
+        let concurrency = self.patience.concurrency.max(OUTAGE);
+        let deliveries = dialogs.map(|dialog| self.deliver_in_order(outlet, dialog, is_over));
+        let mut deliveries = stream::iter(deliveries).buffer_unordered(self.patience.concurrency.max(1));
+        while let Some(dialog) = deliveries.next().await {
+            went.push(dialog);
+            if is_outage(&went, concurrency) {
+                is_over.store(true, Ordering::SeqCst);
+            }
+        }
+        went
+    }
+
+    /// Delivers events in batches, one after the other.
+    async fn deliver_in_batches(
+        &self,
+        outlet: &Outlet,
+        deliveries: Vec<Delivery>,
+        is_over: &AtomicBool,
+    ) -> Round {
+        let mut round = Round::default();
+        let mut blocked: HashSet<Uuid> = HashSet::new();
+        let mut deliveries = deliveries.into_iter();
+        while round.stopped_at.is_none() {
+            let batch: Vec<Delivery> = deliveries.by_ref().take(outlet.sink.batch_size()).collect();
+            let Some(first) = batch.first().map(|delivery| delivery.row) else { break };
+            let (waiting, batch): (Vec<_>, Vec<_>) =
+                batch.into_iter().partition(|one| one.is_queued || blocked.contains(&one.dialog));
+            let mut went =
+                Went { not_delivered: waiting.iter().map(Delivery::parked).collect(), ..Went::default() };
+            if is_over.load(Ordering::SeqCst) {
+                round.stopped_at = Some(first);
+                break;
+            }
+            let dialogs: HashSet<Uuid> = batch.iter().map(|delivery| delivery.dialog).collect();
+            let answer = if batch.len() > 1 { Some(self.attempt(outlet, &batch).await) } else { None };
+            match answer {
+                Some(Ok(())) => {
+                    went.taken = batch.len();
+                    went.delivered = batch.iter().map(Delivery::parked).collect();
+                }
+                Some(Err(NotTaken::ForNow { retry_after, reason }))
+                    if dialogs.len() >= OUTAGE || retry_after.is_some() =>
+                {
+                    (went.failure, went.retry_after) = (Some(reason), retry_after);
+                    round.stopped_at = Some(first);
+                }
+                Some(Err(NotTaken::Gone { reason })) => {
+                    went.gone = Some(reason);
+                    round.stopped_at = Some(first);
+                }
+                // Whichever it is about, the others are taken by themselves.
+                None | Some(Err(NotTaken::ForNow { .. } | NotTaken::Ever { .. })) => {
+                    let singly = self.deliver(outlet, by_dialog(batch.into_iter()), 0, is_over).await;
+                    let left = singly.iter().flat_map(|went| &went.not_delivered);
+                    blocked.extend(left.filter(|parked| !parked.is_dead).map(|parked| parked.dialog));
+                    round.went.extend(singly);
+                }
+            }
+            round.went.push(went);
+        }
+        round
     }
 
     /// Delivers the events of one dialog until one is not taken.
-    async fn deliver_in_order(&self, sink: &dyn Sink, dialog: Vec<Delivery>, is_lost: &AtomicBool) -> Went {
+    async fn deliver_in_order(&self, outlet: &Outlet, dialog: Vec<Delivery>, is_over: &AtomicBool) -> Went {
         let mut went = Went::default();
         let mut is_blocked = false;
         for delivery in dialog {
             is_blocked |= delivery.is_queued;
-            let mut parked = Parked {
-                row: delivery.row,
-                index: delivery.index,
-                dialog: delivery.dialog,
-                attempts: delivery.attempts,
-                retry_in: None,
-                is_dead: false,
-                reason: None,
-            };
+            let mut parked = delivery.parked();
             let Some(event) = delivery.event.as_ref() else {
                 went.delivered.push(parked);
                 continue;
             };
-            if is_blocked || is_lost.load(Ordering::SeqCst) {
+            if is_blocked || is_over.load(Ordering::SeqCst) {
+                // The first of the dialog waits for nothing.
+                parked.retry_in = (!is_blocked).then_some(Duration::ZERO);
                 is_blocked = true;
                 went.not_delivered.push(parked);
                 continue;
             }
-            let not_taken = match self.attempt(sink, event, delivery.occurred_at).await {
+            let not_taken = match self.attempt(outlet, std::slice::from_ref(&delivery)).await {
                 Ok(()) => {
                     went.taken += 1;
                     went.delivered.push(parked);
@@ -299,19 +458,25 @@ impl Dispatcher {
             parked.attempts += 1;
             parked.reason = Some(not_taken.to_string());
             match not_taken {
+                NotTaken::Gone { reason } => {
+                    is_over.store(true, Ordering::SeqCst);
+                    is_blocked = true;
+                    parked.retry_in = Some(Duration::ZERO);
+                    went.gone = Some(reason);
+                }
                 NotTaken::Ever { .. } => {
                     // It was answered, so the sink as such works.
                     went.taken += 1;
                     parked.is_dead = true;
-                    metrics::dead(sink.name(), "refused");
+                    metrics::dead(&outlet.name, "refused");
                 }
                 NotTaken::ForNow { .. } if delivery.age >= self.patience.give_up_after => {
                     parked.is_dead = true;
-                    metrics::dead(sink.name(), "given up");
+                    metrics::dead(&outlet.name, "too_old");
                 }
                 NotTaken::ForNow { retry_after, .. } => {
                     is_blocked = true;
-                    went.failed = true;
+                    went.failure.clone_from(&parked.reason);
                     went.retry_after = retry_after;
                     let wait = self.backoff(parked.attempts, LONGEST_RETRY);
                     // Half of it may be left to chance.
@@ -319,42 +484,52 @@ impl Dispatcher {
                 }
             }
             if parked.is_dead {
-                tracing::warn!(sink = sink.name(), event = %event.id, reason = parked.reason, "an event was given up");
+                let (sink, reason) = (outlet.name.as_str(), parked.reason.as_deref());
+                tracing::warn!(sink, event = %event.id, reason, "an event was given up");
             }
             went.not_delivered.push(parked);
         }
         went
     }
 
-    async fn attempt(
-        &self,
-        sink: &dyn Sink,
-        event: &CloudEvent,
-        occurred_at: Option<crate::timestamp::Timestamp>,
-    ) -> Result<(), NotTaken> {
+    /// Gives the sink events, at once.
+    async fn attempt(&self, outlet: &Outlet, deliveries: &[Delivery]) -> Result<(), NotTaken> {
+        let events: Vec<&CloudEvent> = deliveries.iter().filter_map(|one| one.event.as_ref()).collect();
         let started = Instant::now();
-        let taken = sink.deliver(event).await;
+        let taken = match events.as_slice() {
+            [event] => outlet.sink.deliver(event).await,
+            events => outlet.sink.deliver_all(events).await,
+        };
         let outcome = match &taken {
             Ok(()) => Outcome::Delivered,
             Err(NotTaken::ForNow { .. }) => Outcome::Failed,
-            Err(NotTaken::Ever { .. }) => Outcome::Refused,
+            Err(NotTaken::Ever { .. } | NotTaken::Gone { .. }) => Outcome::Refused,
         };
-        let now = self.clock.now().unix_microseconds();
-        let since = occurred_at.map_or(0, |at| now.saturating_sub(at.unix_microseconds())).max(0);
-        let since = Duration::from_micros(since.unsigned_abs()).as_secs_f64();
-        metrics::delivery(sink.name(), &event.r#type, outcome, started.elapsed(), since);
+        let (took, now) = (started.elapsed(), self.clock.now().unix_microseconds());
+        for Delivery { event, occurred_at, .. } in deliveries {
+            let since = occurred_at.map_or(0, |at| now.saturating_sub(at.unix_microseconds())).max(0);
+            let since = Duration::from_micros(since.unsigned_abs()).as_secs_f64();
+            let kind = event.as_ref().map_or("", |event| event.r#type.as_str());
+            metrics::delivery(&outlet.name, kind, outcome, took, since);
+        }
         taken
     }
 
-    /// For how long to leave a sink alone that took nothing from anybody.
-    fn outage(&self, lane: &Lane, went: &[Went]) -> Option<Duration> {
-        let failed = went.iter().filter(|went| went.failed).count();
-        let enough = if lane.failures > 0 { 1 } else { OUTAGE };
-        if failed < enough || went.iter().any(|went| went.taken > 0) {
-            return None;
-        }
-        let wished = went.iter().filter_map(|went| went.retry_after).max().unwrap_or_default();
-        Some(self.backoff(lane.failures + 1, LONGEST_OUTAGE).max(wished * 2))
+    /// The end of work on a lane whose sink has failed as a whole so often in a row: it goes on from where
+    /// it was, later.
+    fn leave_alone(&self, lane: &Lane, failures: i32, round: &Round) -> LaneEnd {
+        let wished = round.went.iter().filter_map(|went| went.retry_after).max().unwrap_or_default();
+        let pause = self.backoff(failures, LONGEST_OUTAGE).max(wished * 2);
+        let (sink, number, reason) = (lane.sink.as_str(), lane.number, round.failure());
+        tracing::warn!(
+            sink,
+            lane = number,
+            failures,
+            reason,
+            "a sink takes nothing and is left alone for a while"
+        );
+        let reason = reason.map(str::to_owned);
+        LaneEnd { reached: lane.reached, failures, pause, parked: Vec::new(), reason }
     }
 
     /// Twice as long after each failure.
@@ -362,6 +537,11 @@ impl Dispatcher {
         let doublings = u32::try_from(failures.saturating_sub(1)).unwrap_or(0).min(20);
         self.patience.retry_after.saturating_mul(1 << doublings).min(longest)
     }
+}
+
+/// What is to be parked.
+fn not_delivered(round: Round) -> impl Iterator<Item = Parked> {
+    round.went.into_iter().flat_map(|went| went.not_delivered)
 }
 
 fn is_index(index: usize, wanted: i16) -> bool {

@@ -10,6 +10,7 @@ const QUEUE_SIZE: &str = "dialogporten_outbox_queue_size";
 const HELD: &str = "dialogporten_events_held";
 const PENDING: &str = "dialogporten_events_pending";
 const OLDEST: &str = "dialogporten_events_oldest_pending_age_seconds";
+const DISABLED: &str = "dialogporten_events_sink_disabled";
 const PUBLISHED: &str = "dialogporten_events_published_total";
 const DEAD: &str = "dialogporten_events_dead_total";
 const PUBLISH: &str = "dialogporten_events_publish_duration_seconds";
@@ -25,8 +26,9 @@ pub fn describe() {
         "What a sink has not got: rows waiting, events to be tried again, events given up."
     );
     describe_gauge!(OLDEST, "Age of the oldest event that a sink has not got.");
-    describe_counter!(PUBLISHED, "Deliveries.");
-    describe_counter!(DEAD, "Events that were given up.");
+    describe_gauge!(DISABLED, "1 for a sink that has said that it is gone and was not enabled since.");
+    describe_counter!(PUBLISHED, "Deliveries, by how they ended: delivered, failed, refused.");
+    describe_counter!(DEAD, "Events that were given up: refused by the sink, or tried for too long.");
     describe_histogram!(PUBLISH, "How long a delivery takes.");
     describe_histogram!(COMMIT_TO_PUBLISH, "From the change to the end of the delivery.");
 }
@@ -42,6 +44,8 @@ pub fn backlog(backlog: &Backlog) {
             gauge!(PENDING, "sink" => state.sink.clone(), "state" => name).set(count as f64);
         }
         gauge!(OLDEST, "sink" => state.sink.clone()).set(state.oldest_seconds);
+        gauge!(DISABLED, "sink" => state.sink.clone())
+            .set(f64::from(u8::from(state.disabled_since.is_some())));
     }
 }
 
@@ -54,20 +58,20 @@ pub(super) enum Outcome {
 }
 
 /// Notes a delivery.
-pub(super) fn delivery(sink: &'static str, kind: &str, outcome: Outcome, took: Duration, since_commit: f64) {
+pub(super) fn delivery(sink: &str, kind: &str, outcome: Outcome, took: Duration, since_commit: f64) {
     let name = match outcome {
         Outcome::Delivered => "delivered",
         Outcome::Failed => "failed",
         Outcome::Refused => "refused",
     };
-    counter!(PUBLISHED, "sink" => sink, "type" => kind.to_owned(), "outcome" => name).increment(1);
-    histogram!(PUBLISH, "sink" => sink).record(took.as_secs_f64());
+    counter!(PUBLISHED, "sink" => sink.to_owned(), "type" => kind.to_owned(), "outcome" => name).increment(1);
+    histogram!(PUBLISH, "sink" => sink.to_owned()).record(took.as_secs_f64());
     if outcome == Outcome::Delivered {
-        histogram!(COMMIT_TO_PUBLISH, "sink" => sink).record(since_commit);
+        histogram!(COMMIT_TO_PUBLISH, "sink" => sink.to_owned()).record(since_commit);
     }
 }
 
 /// Notes that an event was given up.
-pub(super) fn dead(sink: &'static str, reason: &'static str) {
-    counter!(DEAD, "sink" => sink, "reason" => reason).increment(1);
+pub(super) fn dead(sink: &str, reason: &'static str) {
+    counter!(DEAD, "sink" => sink.to_owned(), "reason" => reason).increment(1);
 }

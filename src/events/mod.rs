@@ -9,6 +9,7 @@ pub mod cloud_event;
 mod dispatcher;
 mod live;
 pub mod metrics;
+pub mod operations;
 pub mod sinks;
 
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use tokio::task::JoinHandle;
 use crate::clock::Clock;
 use crate::store::Store;
 use cloud_event::CloudEvents;
-use sinks::{Memory, Sink};
+use sinks::{Memory, Outlet, Sink};
 
 pub use dispatcher::{Dispatcher, Patience};
 pub use live::{Live, Next, Stream, Wanted};
@@ -46,7 +47,7 @@ pub struct EventWork {
     /// Makes what is sent.
     pub events: CloudEvents,
     /// Where events go.
-    pub sinks: Vec<Arc<dyn Sink>>,
+    pub outlets: Vec<Outlet>,
     /// What the sandbox shows.
     pub memory: Option<Arc<Memory>>,
     /// How deliveries are made.
@@ -103,17 +104,17 @@ impl EventWork {
         heard: &watch::Receiver<u64>,
         stopped: &watch::Receiver<bool>,
     ) -> Vec<JoinHandle<()>> {
-        let Self { store, clock, events, sinks, memory, patience, retention } = self;
+        let Self { store, clock, events, outlets, memory, patience, retention } = self;
         let mut tasks = Vec::new();
         if let Some(memory) = memory {
             let work = remember(Arc::clone(live), store.clone(), events.clone(), memory);
             tasks.push(tokio::spawn(until(stopped.clone(), work)));
         }
         tasks.push(tokio::spawn(until(stopped.clone(), release(store.clone(), clock.clone()))));
-        let names: Vec<String> = sinks.iter().map(|sink| sink.name().to_owned()).collect();
+        let names: Vec<String> = outlets.iter().map(|outlet| outlet.name.clone()).collect();
         tasks.push(tokio::spawn(until(stopped.clone(), keep_house(store.clone(), names, retention))));
-        if !sinks.is_empty() {
-            let dispatcher = Arc::new(Dispatcher::new(store, clock, events, sinks, patience));
+        if !outlets.is_empty() {
+            let dispatcher = Arc::new(Dispatcher::new(store, clock, events, outlets, patience));
             tasks.extend(dispatcher.start(heard, stopped));
         }
         tasks

@@ -6,9 +6,11 @@ use std::time::Duration;
 use super::StartFailure;
 use crate::clock::Clock;
 use crate::config::EventSettings;
+use crate::config::sinks::{Mode, Only, SinksFile};
 use crate::events::cloud_event::CloudEvents;
 use crate::events::sinks::{
-    AltinnEvents, FixedToken, Log, Memory, Nats, NatsSettings, PublishingToken, Sink, Webhook, WebhookFault,
+    AltinnEvents, Filter, FixedToken, Log, Memory, Nats, NatsSettings, Outlet, PublishingToken, Sink,
+    Webhook, WebhookFault, WebhookOptions,
 };
 use crate::events::{EventWork, Patience};
 use crate::store::Store;
@@ -19,6 +21,7 @@ const EVENT_CONNECTIONS: u32 = 8;
 /// What the instance does about events besides telling its own streams; `None` when others do it.
 pub(super) fn work(
     settings: &EventSettings,
+    public_url: &str,
     store: &Store,
     clock: &Clock,
     events: &CloudEvents,
@@ -32,7 +35,7 @@ pub(super) fn work(
         store: store.with_own_connections(EVENT_CONNECTIONS),
         clock: clock.clone(),
         events: events.clone(),
-        sinks: sinks(settings, clock, publishing)?,
+        outlets: outlets(settings, public_url, clock, publishing)?,
         memory: Some(Arc::clone(memory)),
         patience: Patience {
             concurrency: settings.events_concurrency as usize,
@@ -43,39 +46,79 @@ pub(super) fn work(
     }))
 }
 
-/// The sinks that the settings name.
-fn sinks(
+/// The sinks that the settings and their file name.
+fn outlets(
+    settings: &EventSettings,
+    public_url: &str,
+    clock: &Clock,
+    publishing: Option<&Arc<dyn PublishingToken>>,
+) -> Result<Vec<Outlet>, StartFailure> {
+    let mut outlets = named_by_settings(settings, clock, publishing)?;
+    if let Some(path) = settings.events_sinks.as_deref().filter(|path| !path.as_os_str().is_empty()) {
+        let fault = |fault| StartFailure::Setting(format!("DIALOGPORTEN_EVENTS_SINKS: the file {fault}."));
+        let file = SinksFile::read(path).map_err(fault)?;
+        let origin = url::Url::parse(public_url).ok().and_then(|url| url.host_str().map(str::to_owned));
+        let more = named_by_file(file, origin.as_deref(), clock, publishing).map_err(fault)?;
+        outlets.extend(more);
+    }
+    let mut names: Vec<&str> = outlets.iter().map(|outlet| outlet.name.as_str()).collect();
+    names.sort_unstable();
+    if let Some([twice, ..]) = names.windows(2).find(|two| two[0] == two[1]) {
+        let text = format!("DIALOGPORTEN_EVENTS_SINKS: there is more than one sink named {twice}.");
+        return Err(StartFailure::Setting(text));
+    }
+    Ok(outlets)
+}
+
+/// The sinks that have settings of their own: at most one of each kind, named like its kind. They get all
+/// events.
+fn named_by_settings(
     settings: &EventSettings,
     clock: &Clock,
     publishing: Option<&Arc<dyn PublishingToken>>,
-) -> Result<Vec<Arc<dyn Sink>>, StartFailure> {
+) -> Result<Vec<Outlet>, StartFailure> {
     fn given(setting: Option<&String>) -> Option<&str> {
         setting.map(String::as_str).filter(|text| !text.is_empty())
     }
-    let mut sinks: Vec<Arc<dyn Sink>> = Vec::new();
+    let mut outlets = Vec::new();
+    let mut add = |name: &str, traceparent: bool, sink: Arc<dyn Sink>| {
+        outlets.push(Outlet {
+            name: name.to_owned(),
+            filter: Filter::default(),
+            sequence: false,
+            traceparent,
+            sink,
+        });
+    };
     if settings.events_log {
-        sinks.push(Arc::new(Log));
+        add("log", false, Arc::new(Log));
     }
     if let Some(url) = given(settings.events_webhook_url.as_ref()) {
-        let secrets = settings.events_webhook_secrets.as_deref().unwrap_or_default();
-        let webhook = Webhook::new(url, secrets, settings.events_webhook_allow_private, clock.clone());
+        let options = WebhookOptions {
+            url: url.to_owned(),
+            secrets: settings.events_webhook_secrets.clone().unwrap_or_default(),
+            allow_private: settings.events_webhook_allow_private,
+            mode: Mode::Structured,
+            batch_size: 1,
+            origin: None,
+        };
         let setting = |fault: WebhookFault| match fault {
             WebhookFault::Secret => format!("DIALOGPORTEN_EVENTS_WEBHOOK_SECRETS {fault}."),
             fault => format!("DIALOGPORTEN_EVENTS_WEBHOOK_URL {fault}."),
         };
-        sinks.push(Arc::new(webhook.map_err(|fault| StartFailure::Setting(setting(fault)))?));
+        let webhook = Webhook::new(options, clock.clone());
+        add("webhook", true, Arc::new(webhook.map_err(|fault| StartFailure::Setting(setting(fault)))?));
     }
     if let Some(url) = given(settings.events_nats_url.as_ref()) {
-        sinks.push(Arc::new(Nats::new(NatsSettings {
+        let nats = NatsSettings {
             url: url.to_owned(),
             stream: settings.events_nats_stream.clone(),
             prefix: settings.events_nats_prefix.clone(),
-        })));
+        };
+        add("nats", true, Arc::new(Nats::new(nats)));
     }
     if let Some(url) = given(settings.events_altinn_url.as_ref()) {
-        let fixed = given(settings.events_altinn_token.as_ref());
-        let fixed = fixed.map(|token| Arc::new(FixedToken(token.to_owned())) as Arc<dyn PublishingToken>);
-        let token = fixed.or_else(|| publishing.cloned()).ok_or_else(|| {
+        let token = publishing_token(settings.events_altinn_token.as_ref(), publishing).ok_or_else(|| {
             let text = "DIALOGPORTEN_EVENTS_ALTINN_TOKEN is needed with DIALOGPORTEN_EVENTS_ALTINN_URL in the \
                         sandbox.";
             StartFailure::Setting(text.into())
@@ -84,7 +127,73 @@ fn sinks(
             let text = "DIALOGPORTEN_EVENTS_ALTINN_URL must be an absolute http or https URL.";
             StartFailure::Setting(text.into())
         })?;
-        sinks.push(Arc::new(altinn));
+        add("altinn-events", false, Arc::new(altinn));
     }
-    Ok(sinks)
+    Ok(outlets)
+}
+
+/// The sinks of the file. `origin` is the name of this service for receivers.
+fn named_by_file(
+    file: SinksFile,
+    origin: Option<&str>,
+    clock: &Clock,
+    publishing: Option<&Arc<dyn PublishingToken>>,
+) -> Result<Vec<Outlet>, String> {
+    let mut outlets = Vec::new();
+    let mut add = |name: String, only: &Only, extensions: (bool, bool), sink: Arc<dyn Sink>| {
+        let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if !(1..=60).contains(&name.len()) || !name.chars().all(is_allowed) {
+            return Err("has a sink whose name is not made of up to 60 of a-z, 0-9 and -".to_owned());
+        }
+        let filter = Filter::new(&only.types, &only.resources, &only.orgs);
+        let filter = filter.map_err(|fault| format!("is wrong about {name}: {fault}"))?;
+        let (sequence, traceparent) = extensions;
+        outlets.push(Outlet { name, filter, sequence, traceparent, sink });
+        Ok(())
+    };
+    for webhook in file.webhook {
+        let name = webhook.name;
+        if !(1..=1_000).contains(&webhook.batch_size) {
+            return Err(format!("is wrong about {name}: batch_size must be 1 to 1000"));
+        }
+        let options = WebhookOptions {
+            url: webhook.url,
+            secrets: webhook.secrets,
+            allow_private: webhook.allow_private,
+            mode: webhook.mode,
+            batch_size: webhook.batch_size,
+            origin: if webhook.handshake { origin.map(str::to_owned) } else { None },
+        };
+        let sink = Webhook::new(options, clock.clone()).map_err(|fault| match fault {
+            WebhookFault::Secret => format!("is wrong about {name}: secrets {fault}"),
+            fault => format!("is wrong about {name}: url {fault}"),
+        })?;
+        add(name, &webhook.only, (webhook.sequence, true), Arc::new(sink))?;
+    }
+    for nats in file.nats {
+        let sink = Nats::new(NatsSettings { url: nats.url, stream: nats.stream, prefix: nats.prefix });
+        add(nats.name, &nats.only, (nats.sequence, true), Arc::new(sink))?;
+    }
+    for altinn in file.altinn_events {
+        let name = altinn.name;
+        let token = publishing_token(altinn.token.as_ref(), publishing)
+            .ok_or_else(|| format!("is wrong about {name}: a token is needed in the sandbox"))?;
+        let sink = AltinnEvents::new(&altinn.url, token)
+            .ok_or_else(|| format!("is wrong about {name}: url must be an absolute http or https URL"))?;
+        add(name, &altinn.only, (false, false), Arc::new(sink))?;
+    }
+    for log in file.log {
+        add(log.name, &log.only, (false, false), Arc::new(Log))?;
+    }
+    Ok(outlets)
+}
+
+/// The token of the settings, or else that of the platform.
+fn publishing_token(
+    fixed: Option<&String>,
+    publishing: Option<&Arc<dyn PublishingToken>>,
+) -> Option<Arc<dyn PublishingToken>> {
+    let fixed = fixed.filter(|token| !token.is_empty());
+    let fixed = fixed.map(|token| Arc::new(FixedToken(token.clone())) as Arc<dyn PublishingToken>);
+    fixed.or_else(|| publishing.cloned())
 }

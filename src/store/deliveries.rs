@@ -7,7 +7,9 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::outbox::{LogEntry, Position, entry, horizon};
+use super::rows::{moment, optional_moment};
 use super::{Store, StoreFailure};
+use crate::timestamp::Timestamp;
 
 /// How many lanes a sink has. What is stored depends on it.
 const LANES: i16 = 4;
@@ -54,6 +56,8 @@ pub struct LaneEnd {
     pub pause: Duration,
     /// What was not taken.
     pub parked: Vec<Parked>,
+    /// Why the sink as a whole has failed.
+    pub reason: Option<String>,
 }
 
 /// An event that a sink has not taken.
@@ -102,6 +106,12 @@ pub struct SinkState {
     pub dead: i64,
     /// Age of the oldest row or event that it has not got, in seconds; 0 when there is none.
     pub oldest_seconds: f64,
+    /// Since when nothing is sent to it.
+    pub disabled_since: Option<Timestamp>,
+    /// How often in a row it has failed as a whole.
+    pub failures: i32,
+    /// Why it is disabled, or else why it does not take what waits.
+    pub reason: Option<String>,
 }
 
 /// How the log stands.
@@ -113,8 +123,42 @@ pub struct Backlog {
     pub held: i64,
 }
 
-/// How many rows are looked at at once when events are told again.
-const REPLAYED_AT_ONCE: i64 = 2_000;
+/// One event of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventPlace {
+    /// The row that it is in.
+    pub row: Position,
+    /// Which of its events.
+    pub index: i16,
+}
+
+/// An event that was given up.
+#[derive(Clone, Debug)]
+pub struct DeadEvent {
+    /// The sink that has not taken it.
+    pub sink: String,
+    /// The row of the log that it is in.
+    pub entry: LogEntry,
+    /// Which of its events.
+    pub index: i16,
+    /// When it was first not taken.
+    pub since: Timestamp,
+    /// How often it was tried.
+    pub attempts: i32,
+    /// Why it was not taken.
+    pub reason: String,
+}
+
+/// Rows of the log that are looked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Span {
+    /// Those of what happened then or later.
+    pub since: Option<Timestamp>,
+    /// Those of what happened before then.
+    pub until: Option<Timestamp>,
+    /// Those of the dialog, or with the event, that has this id.
+    pub id: Option<Uuid>,
+}
 
 /// Up to how many rows are counted.
 const COUNTED: i64 = 100_000;
@@ -132,8 +176,9 @@ const CLAIM: &str = concat!(
     "update event_lane set holder = $1, lease_until = now() + make_interval(secs => $2)
     from (
         select l.sink, l.lane from event_lane l
-        where l.sink = any($3) and l.lease_until <= now() and l.not_before <= now() and (
-            exists (select from outbox o where (o.xid, o.sequence) > (l.xid, l.sequence) and o.xid < ",
+        where l.sink = any($3) and l.lease_until <= now() and l.not_before <= now()
+            and not exists (select from disabled_sink s where s.sink = l.sink)
+            and (exists (select from outbox o where (o.xid, o.sequence) > (l.xid, l.sequence) and o.xid < ",
     horizon!(),
     ") or exists (
                 select from event_delivery d
@@ -163,7 +208,7 @@ const WINDOW: &str = concat!(
 
 const FINISH: &str = "\
 with ended as (
-    update event_lane set xid = $4, sequence = $5, failures = $6, holder = null, lease_until = now(),
+    update event_lane set xid = $4, sequence = $5, failures = $6, holder = null, lease_until = now(), reason = $16,
         not_before = now() + make_interval(secs => $7 * (0.5 + random() / 2))
     where sink = $1 and lane = $2 and holder = $3 returning 1
 ), parked as (
@@ -213,25 +258,78 @@ from (
 where d.sink = first.sink and d.xid = first.xid and d.sequence = first.sequence and d.position = first.position
     and first.next_attempt_at is null";
 
-// A part of the log at a time: as long as a statement writes, nothing that comes after it is told.
-const REPLAY: &str = "\
-with part as materialized (
-    select * from outbox where (xid, sequence) > ($4, $5) order by xid, sequence limit $6
-), chosen as (
-    select o.xid, o.sequence, o.dialog_id, e.position - 1 as position from part o
-    cross join lateral jsonb_array_elements(o.payload -> 'events') with ordinality as e (event, position)
-    where ($2::timestamptz is null or o.occurred_at >= $2)
-        and ($3::uuid is null or o.dialog_id = $3 or e.event ->> 'id' = $3::text)
-        and not coalesce((o.payload ->> 'silent')::boolean, false)
-), again as (
+/// Whether the row `o` of the log is within a [`Span`].
+macro_rules! is_within {
+    ($since:literal, $until:literal, $id:literal) => {
+        concat!(
+            "((",
+            $since,
+            "::timestamptz is null or o.occurred_at >= ",
+            $since,
+            ") and (",
+            $until,
+            "::timestamptz is null or o.occurred_at < ",
+            $until,
+            ") and (",
+            $id,
+            "::uuid is null or o.dialog_id = ",
+            $id,
+            " or o.payload -> 'events' @> jsonb_build_array(jsonb_build_object('id', ",
+            $id,
+            "))))"
+        )
+    };
+}
+
+// Rows that are not looked for come without what they tell.
+const LOG_WITHIN: &str = concat!(
+    "select o.xid, o.sequence, o.dialog_id, o.occurred_at, case when ",
+    is_within!("$4", "$5", "$6"),
+    " then o.payload end as payload
+    from outbox o where (o.xid, o.sequence) > ($1, $2) order by o.xid, o.sequence limit $3"
+);
+
+const AGAIN: &str = "\
+with again as (
     insert into event_delivery (sink, lane, xid, sequence, position, dialog_id)
-    select s.sink, get_byte(uuid_send(c.dialog_id), 15) & 3, c.xid, c.sequence, c.position, c.dialog_id
-    from chosen c, unnest($1::text[]) as s (sink)
+    select s.sink, get_byte(uuid_send(o.dialog_id), 15) & 3, o.xid, o.sequence, c.position, o.dialog_id
+    from unnest($2::bigint[], $3::bigint[], $4::smallint[]) as c (xid, sequence, position)
+    join outbox o on o.xid = c.xid and o.sequence = c.sequence
+    cross join unnest($1::text[]) as s (sink)
     on conflict (sink, xid, sequence, position) do update
-        set dead = false, attempts = 0, next_attempt_at = null, since = now() where event_delivery.dead
+        set dead = false, attempts = 0, next_attempt_at = null, since = now(), reason = null where event_delivery.dead
     returning 1
 )
-select xid, sequence, (select count(*) from again) as again from part order by xid desc, sequence desc limit 1";
+select count(*) from again";
+
+const DEAD: &str = concat!(
+    "select d.sink, d.xid, d.sequence, d.position, d.dialog_id, d.since, d.attempts, coalesce(d.reason, '') as reason,
+        o.occurred_at, o.payload
+    from event_delivery d join outbox o on o.xid = d.xid and o.sequence = d.sequence
+    where d.dead and d.sink = any($1) and (d.sink, d.xid, d.sequence, d.position) > ($2, $3, $4, $5) and ",
+    is_within!("$6", "$7", "$8"),
+    " order by d.sink, d.xid, d.sequence, d.position limit $9"
+);
+
+const RETRY_DEAD: &str = "\
+update event_delivery d set dead = false, attempts = 0, next_attempt_at = null, since = now()
+from unnest($1::text[], $2::bigint[], $3::bigint[], $4::smallint[]) as c (sink, xid, sequence, position)
+where d.sink = c.sink and d.xid = c.xid and d.sequence = c.sequence and d.position = c.position and d.dead";
+
+const DROP_DEAD: &str = "\
+delete from event_delivery d
+using unnest($1::text[], $2::bigint[], $3::bigint[], $4::smallint[]) as c (sink, xid, sequence, position)
+where d.sink = c.sink and d.xid = c.xid and d.sequence = c.sequence and d.position = c.position and d.dead";
+
+const DISABLE: &str = "insert into disabled_sink (sink, reason) values ($1, $2) on conflict do nothing";
+
+const ENABLE: &str = "\
+with enabled as (
+    delete from disabled_sink where sink = $1 returning 1
+), woken as (
+    update event_lane set not_before = now(), failures = 0, reason = null where sink = $1 and holder is null
+)
+select count(*) from enabled";
 
 const WAKE_REPLAYED: &str = "\
 update event_delivery d set next_attempt_at = now()
@@ -243,9 +341,16 @@ where d.sink = first.sink and d.xid = first.xid and d.sequence = first.sequence 
     and first.next_attempt_at is null";
 
 const BACKLOG: &str = "\
-select s.sink, w.waiting, p.parked, p.dead,
+select s.sink, w.waiting, p.parked, p.dead, x.since as disabled_since, l.failures,
+    coalesce(x.reason, l.reason,
+        (select d.reason from event_delivery d where d.sink = s.sink and not d.dead and d.reason is not null limit 1)
+    ) as reason,
     greatest(0, extract(epoch from now() - least(w.oldest, p.oldest)))::float8 as oldest_seconds
 from unnest($1::text[]) as s (sink)
+left join disabled_sink x on x.sink = s.sink
+cross join lateral (
+    select coalesce(max(failures), 0) as failures, max(reason) as reason from event_lane where sink = s.sink
+) l
 cross join lateral (
     select count(*) as waiting, min(o.available_at) as oldest from (
         select o.available_at from outbox o,
@@ -347,7 +452,8 @@ impl Store {
             .bind(p.iter().map(|p| p.attempts).collect::<Vec<_>>())
             .bind(p.iter().map(|p| p.retry_in.map(|time| time.as_secs_f64())).collect::<Vec<_>>())
             .bind(p.iter().map(|p| p.is_dead).collect::<Vec<_>>())
-            .bind(p.iter().map(|p| p.reason.clone()).collect::<Vec<_>>());
+            .bind(p.iter().map(|p| p.reason.clone()).collect::<Vec<_>>())
+            .bind(end.reason);
         Ok(self.connections.fetch_one(query).await?.try_get::<i64, _>(0)? == 1)
     }
 
@@ -407,28 +513,138 @@ impl Store {
         Ok(is_held)
     }
 
-    /// Gives events to sinks once more: all since a time, or those of one dialog or with one id, also
-    /// ones that were given up. Gives how many deliveries that makes.
+    /// The next `limit` rows of the log: how far they go, and those that are looked for. `None` at the
+    /// end.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn replay(
+    pub async fn log_within(
+        &self,
+        after: Position,
+        span: Span,
+        limit: i64,
+    ) -> Result<Option<(Position, Vec<LogEntry>)>, StoreFailure> {
+        let query = sqlx::query(LOG_WITHIN)
+            .bind(after.transaction)
+            .bind(after.sequence)
+            .bind(limit)
+            .bind(span.since.map(Timestamp::utc))
+            .bind(span.until.map(Timestamp::utc))
+            .bind(span.id);
+        let rows = self.connections.fetch_all(query).await?;
+        let Some(last) = rows.last() else { return Ok(None) };
+        let last = Position { transaction: last.try_get("xid")?, sequence: last.try_get("sequence")? };
+        let mut entries = Vec::new();
+        for row in &rows {
+            if !sqlx::ValueRef::is_null(&row.try_get_raw("payload")?) {
+                entries.push(entry(row)?);
+            }
+        }
+        Ok(Some((last, entries)))
+    }
+
+    /// Gives events to sinks once more, also ones that were given up. Gives how many deliveries that
+    /// makes; they begin with [`wake_again`](Self::wake_again). As long as this runs, nothing that comes
+    /// after it is told, so it takes few events at a time.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn give_again(&self, sinks: &[String], events: &[EventPlace]) -> Result<i64, StoreFailure> {
+        let query = sqlx::query(AGAIN)
+            .bind(sinks)
+            .bind(events.iter().map(|e| e.row.transaction).collect::<Vec<_>>())
+            .bind(events.iter().map(|e| e.row.sequence).collect::<Vec<_>>())
+            .bind(events.iter().map(|e| e.index).collect::<Vec<_>>());
+        Ok(self.connections.fetch_one(query).await?.try_get(0)?)
+    }
+
+    /// Makes the deliveries begin that were asked for anew.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn wake_again(&self, sinks: &[String]) -> Result<(), StoreFailure> {
+        self.connections.execute(sqlx::query(WAKE_REPLAYED).bind(sinks)).await?;
+        Ok(())
+    }
+
+    /// The next `limit` events that these sinks were to get and that were given up, by sink and in order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn dead_events(
         &self,
         sinks: &[String],
-        since: Option<crate::timestamp::Timestamp>,
-        id: Option<Uuid>,
-    ) -> Result<i64, StoreFailure> {
-        let since = since.map(crate::timestamp::Timestamp::utc);
-        let (mut reached, mut count) = (Position::default(), 0);
-        loop {
-            let query = sqlx::query(REPLAY).bind(sinks).bind(since).bind(id);
-            let query = query.bind(reached.transaction).bind(reached.sequence).bind(REPLAYED_AT_ONCE);
-            let Some(row) = self.connections.fetch_optional(query).await? else { break };
-            reached = Position { transaction: row.try_get("xid")?, sequence: row.try_get("sequence")? };
-            count += row.try_get::<i64, _>("again")?;
-        }
-        self.connections.execute(sqlx::query(WAKE_REPLAYED).bind(sinks)).await?;
-        Ok(count)
+        span: Span,
+        after: Option<&DeadEvent>,
+        limit: i64,
+    ) -> Result<Vec<DeadEvent>, StoreFailure> {
+        let position = after.map(|dead| dead.entry.position).unwrap_or_default();
+        let query = sqlx::query(DEAD)
+            .bind(sinks)
+            .bind(after.map_or("", |dead| dead.sink.as_str()))
+            .bind(position.transaction)
+            .bind(position.sequence)
+            .bind(after.map_or(-1, |dead| dead.index))
+            .bind(span.since.map(Timestamp::utc))
+            .bind(span.until.map(Timestamp::utc))
+            .bind(span.id)
+            .bind(limit);
+        let rows = self.connections.fetch_all(query).await?;
+        let dead = |row: &PgRow| {
+            Ok(DeadEvent {
+                sink: row.try_get("sink")?,
+                entry: entry(row)?,
+                index: row.try_get("position")?,
+                since: moment(row, "since")?,
+                attempts: row.try_get("attempts")?,
+                reason: row.try_get("reason")?,
+            })
+        };
+        rows.iter().map(dead).collect()
+    }
+
+    /// Has events that were given up tried again; they begin with [`wake_again`](Self::wake_again). Gives
+    /// how many of them were still given up.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn retry_dead(&self, events: &[DeadEvent]) -> Result<u64, StoreFailure> {
+        self.change_dead(RETRY_DEAD, events).await
+    }
+
+    /// Forgets events that were given up. Gives how many of them were still given up.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn drop_dead(&self, events: &[DeadEvent]) -> Result<u64, StoreFailure> {
+        self.change_dead(DROP_DEAD, events).await
+    }
+
+    async fn change_dead(&self, sql: &'static str, events: &[DeadEvent]) -> Result<u64, StoreFailure> {
+        let query = sqlx::query(sql)
+            .bind(events.iter().map(|e| e.sink.as_str()).collect::<Vec<_>>())
+            .bind(events.iter().map(|e| e.entry.position.transaction).collect::<Vec<_>>())
+            .bind(events.iter().map(|e| e.entry.position.sequence).collect::<Vec<_>>())
+            .bind(events.iter().map(|e| e.index).collect::<Vec<_>>());
+        Ok(self.connections.execute(query).await?.rows_affected())
+    }
+
+    /// Has nothing more sent to a sink, by any instance, until it is enabled.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn disable_sink(&self, sink: &str, reason: &str) -> Result<(), StoreFailure> {
+        self.connections.execute(sqlx::query(DISABLE).bind(sink).bind(reason)).await?;
+        Ok(())
+    }
+
+    /// Has events sent to a sink again. Tells whether it was disabled.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn enable_sink(&self, sink: &str) -> Result<bool, StoreFailure> {
+        let row = self.connections.fetch_one(sqlx::query(ENABLE).bind(sink)).await?;
+        Ok(row.try_get::<i64, _>(0)? > 0)
     }
 
     /// Names of all sinks that there have been.
@@ -451,6 +667,9 @@ impl Store {
         let rows = self.connections.fetch_all(sqlx::query(BACKLOG).bind(sinks).bind(COUNTED)).await?;
         let state = |row: &PgRow| {
             Ok::<_, StoreFailure>(SinkState {
+                disabled_since: optional_moment(row, "disabled_since")?,
+                failures: row.try_get("failures")?,
+                reason: row.try_get("reason")?,
                 sink: row.try_get("sink")?,
                 waiting: row.try_get("waiting")?,
                 parked: row.try_get("parked")?,

@@ -27,7 +27,9 @@ use tokio::sync::Notify;
 
 pub use children::{Children, LabelLogEntry};
 use connections::{Connections, PATIENCE};
-pub use deliveries::{Backlog, Claim, Lane, LaneEnd, Parked, Retried, SinkState};
+pub use deliveries::{
+    Backlog, Claim, DeadEvent, EventPlace, Lane, LaneEnd, Parked, Retried, SinkState, Span,
+};
 pub use dialogs::{DetailParts, DialogDetail, Loaded, References};
 pub use end_user_context::{EndUserContext, LabelFilter};
 pub use labels::Labelled;

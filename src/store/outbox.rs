@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::{Store, StoreFailure};
 use crate::dialog::events::{EventBatch, Telling};
+use crate::telemetry;
 use crate::timestamp::Timestamp;
 
 /// A place in the log. What comes later is greater.
@@ -84,7 +85,10 @@ pub(super) struct ToldColumns {
 }
 
 impl ToldColumns {
-    pub fn of(batch: Option<EventBatch>, hold: bool) -> Self {
+    pub fn of(mut batch: Option<EventBatch>, hold: bool) -> Self {
+        if let Some(batch) = &mut batch {
+            batch.traceparent = telemetry::traceparent();
+        }
         match batch.map_or(Telling::Nothing, |batch| batch.telling(hold)) {
             Telling::Nothing => Self { until: None, payload: None, after_creation: None },
             Telling::Now(batch) => Self { until: None, payload: Some(Json(batch)), after_creation: None },

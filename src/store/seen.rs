@@ -7,6 +7,7 @@ use super::outbox::tell;
 use super::{Store, StoreFailure};
 use crate::dialog::events::EventBatch;
 use crate::dialog::model::Actor;
+use crate::telemetry;
 use crate::timestamp::Timestamp;
 
 /// An entry of the seen log.
@@ -95,6 +96,7 @@ impl Store {
     /// When the database fails.
     pub async fn record_viewing(&self, viewing: Viewing) -> Result<(), StoreFailure> {
         let Viewing { dialog, content_updated_at, entry, user_kind, performed_by, events, update } = viewing;
+        let traced = |batch| EventBatch { traceparent: telemetry::traceparent(), ..batch };
         let query = sqlx::query(VIEW)
             .bind(entry.id)
             .bind(dialog)
@@ -105,8 +107,8 @@ impl Store {
             .bind(entry.user_name)
             .bind(content_updated_at.utc())
             .bind(Json(performed_by))
-            .bind(Json(events))
-            .bind(Json(update));
+            .bind(Json(traced(events)))
+            .bind(Json(traced(update)));
         self.connections.execute(query).await?;
         self.told.notify_one();
         Ok(())

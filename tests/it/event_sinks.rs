@@ -9,48 +9,69 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use clap::Parser;
 use dialogporten::cli;
 use dialogporten::clock::Clock;
 use dialogporten::config::{CommandLine, ServeSettings};
-use dialogporten::events::sinks::WebhookSecret;
-use dialogporten::store::Claim;
+use dialogporten::events::operations::{self, Which};
+use dialogporten::events::sinks::WebhookKey;
+use dialogporten::store::{Claim, Span};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::harness::*;
 
-const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+pub const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-type Received = Vec<(HeaderMap, Bytes)>;
-type Answering = Box<dyn Fn(usize, &Value) -> StatusCode + Send + Sync>;
+type Answering = Box<dyn Fn(usize, &Value) -> Response + Send + Sync>;
+
+/// What a receiver has got.
+struct Received {
+    answer: Answering,
+    events: Mutex<Vec<(HeaderMap, Bytes)>>,
+    /// What it was asked before.
+    asked: Mutex<Vec<HeaderMap>>,
+    /// Who may send events.
+    allowed: Mutex<Option<&'static str>>,
+}
 
 /// A receiver of events over HTTP.
 pub struct Receiver {
     pub url: String,
-    state: Arc<(Mutex<Received>, Answering)>,
+    state: Arc<Received>,
 }
 
 impl Receiver {
     /// One that answers what it is told to: by how many came before, and by what comes.
-    pub async fn answering(answer: impl Fn(usize, &Value) -> StatusCode + Send + Sync + 'static) -> Self {
-        async fn receive(
-            State(state): State<Arc<(Mutex<Received>, Answering)>>,
-            headers: HeaderMap,
-            body: Bytes,
-        ) -> StatusCode {
+    pub async fn answering<R: IntoResponse>(
+        answer: impl Fn(usize, &Value) -> R + Send + Sync + 'static,
+    ) -> Self {
+        async fn receive(State(state): State<Arc<Received>>, headers: HeaderMap, body: Bytes) -> Response {
             let event: Value = serde_json::from_slice(&body).unwrap_or_default();
-            let mut received = state.0.lock().unwrap();
-            let status = state.1(received.len(), &event);
+            let mut received = state.events.lock().unwrap();
+            let response = (state.answer)(received.len(), &event);
             received.push((headers, body));
-            status
+            response
         }
-        let state: Arc<(Mutex<Received>, Answering)> = Arc::new((Mutex::default(), Box::new(answer)));
+        async fn ask(State(state): State<Arc<Received>>, headers: HeaderMap) -> Response {
+            state.asked.lock().unwrap().push(headers);
+            match *state.allowed.lock().unwrap() {
+                Some(origin) => [("webhook-allowed-origin", origin)].into_response(),
+                None => StatusCode::NO_CONTENT.into_response(),
+            }
+        }
+        let state = Arc::new(Received {
+            answer: Box::new(move |count, event| answer(count, event).into_response()),
+            events: Mutex::default(),
+            asked: Mutex::default(),
+            allowed: Mutex::default(),
+        });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let router = Router::new()
-            .route("/hook", post(receive))
+            .route("/hook", post(receive).options(ask))
             .route("/events/api/v1/events", post(receive))
             .with_state(Arc::clone(&state));
         let service = hyper_util::service::TowerToHyperService::new(router);
@@ -64,18 +85,38 @@ impl Receiver {
         Self { url, state }
     }
 
+    /// From now on this sender may send events.
+    pub fn allow(&self, origin: &'static str) {
+        *self.state.allowed.lock().unwrap() = Some(origin);
+    }
+
+    /// Who has asked before sending events.
+    pub fn asked_by(&self) -> Vec<String> {
+        let asked = self.state.asked.lock().unwrap();
+        asked.iter().map(|headers| headers["webhook-request-origin"].to_str().unwrap().to_owned()).collect()
+    }
+
+    /// How many requests have come.
+    pub fn count(&self) -> usize {
+        self.state.events.lock().unwrap().len()
+    }
+
+    /// Headers and bodies as they came.
+    pub fn requests(&self) -> Vec<(HeaderMap, Bytes)> {
+        self.state.events.lock().unwrap().clone()
+    }
+
     pub fn received(&self) -> Vec<(HeaderMap, Value)> {
-        let received = self.state.0.lock().unwrap();
-        received
-            .iter()
-            .map(|(headers, body)| (headers.clone(), serde_json::from_slice(body).unwrap()))
-            .collect()
+        let parsed = |(headers, body): (HeaderMap, Bytes)| {
+            (headers, serde_json::from_slice(&body).unwrap_or_default())
+        };
+        self.requests().into_iter().map(parsed).collect()
     }
 
     /// Bodies, once there are as many.
     pub async fn wait_for(&self, count: usize) -> Vec<Value> {
         let patience = Instant::now() + Duration::from_secs(30);
-        while self.state.0.lock().unwrap().len() < count && Instant::now() < patience {
+        while self.count() < count && Instant::now() < patience {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         let events: Vec<Value> = self.received().into_iter().map(|(_, event)| event).collect();
@@ -84,7 +125,7 @@ impl Receiver {
     }
 }
 
-fn to_webhook(receiver: &Receiver) -> impl Fn(&mut ServeSettings) {
+pub fn to_webhook(receiver: &Receiver) -> impl Fn(&mut ServeSettings) {
     let url = format!("{}/hook", receiver.url);
     move |settings| {
         settings.events.events_webhook_url = Some(url.clone());
@@ -93,7 +134,7 @@ fn to_webhook(receiver: &Receiver) -> impl Fn(&mut ServeSettings) {
     }
 }
 
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let patience = Instant::now() + Duration::from_mins(1);
     while !holds().await {
         assert!(Instant::now() < patience, "{what}");
@@ -108,7 +149,7 @@ async fn a_webhook_gets_signed_cloud_events() {
     let id = service.owner().created(&one_of_each()).await;
     receiver.wait_for(3).await;
     let kinds = ["created", "transmission.created", "activity.information"];
-    let received = receiver.state.0.lock().unwrap().clone();
+    let received = receiver.requests();
     assert_eq!(received.len(), 3);
     for ((headers, body), kind) in received.iter().zip(kinds) {
         let event: Value = serde_json::from_slice(body).unwrap();
@@ -121,7 +162,7 @@ async fn a_webhook_gets_signed_cloud_events() {
         let secrets = [SECRET, "another-secret-that-is-long"];
         let signatures: Vec<String> = secrets
             .iter()
-            .map(|text| WebhookSecret::parse(text).unwrap().sign(event["id"].as_str().unwrap(), time, body))
+            .map(|text| WebhookKey::parse(text).unwrap().sign(event["id"].as_str().unwrap(), time, body))
             .collect();
         assert_eq!(headers["webhook-signature"].to_str().unwrap(), signatures.join(" "));
     }
@@ -424,7 +465,9 @@ async fn nats_drops_what_comes_twice() {
     assert_eq!(message.subject.as_str(), "dialogporten.ttd.ttd-dialogporten-automated-tests.created");
 
     let store = service.database.store();
-    assert_eq!(store.replay(&["nats".to_owned()], None, Some(id)).await.unwrap(), 3);
+    let span = Span { id: Some(id), ..Span::default() };
+    let which = Which { sinks: vec!["nats".to_owned()], span, ..Which::default() };
+    assert_eq!(operations::replay(&store, &which).await.unwrap(), 3);
     let witness = service.owner().created(&dialog()).await;
     until("what is told again was delivered", async || {
         let sql = "select count(*) from event_delivery where dialog_id = $1";

@@ -10,6 +10,7 @@ use tracing::Instrument;
 
 use super::problem::Problem;
 use crate::clock::Clock;
+use crate::telemetry;
 
 /// Name of the matched route, for log lines: never the path itself, which may hold identifiers.
 #[derive(Clone)]
@@ -80,7 +81,8 @@ pub async fn surround(clock: Clock, mut request: Request, next: Next) -> Respons
     let is_authenticated = request.headers().contains_key(header::AUTHORIZATION);
     request.extensions_mut().insert(TraceId(trace_id.clone()));
 
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let work = next.run(request).instrument(span.clone());
+    let mut response = telemetry::traced(trace_id.clone(), work).await;
     let problem = response.extensions_mut().remove::<Problem>().or_else(|| unrendered(&response));
     let route = response.extensions_mut().remove::<Route>();
     if let Some(problem) = problem {

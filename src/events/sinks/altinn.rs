@@ -52,26 +52,28 @@ impl AltinnEvents {
         Some(Self { client, url, token })
     }
 
-    async fn post(&self, body: Vec<u8>, renew: bool) -> Result<reqwest::Result<Response>, NotTaken> {
+    /// What the bus answers, with the token that it was asked with.
+    async fn post(
+        &self,
+        body: Vec<u8>,
+        renew: bool,
+    ) -> Result<(reqwest::Result<Response>, String), NotTaken> {
         let token =
             self.token.token(renew).await.map_err(|failure| NotTaken::for_now(failure.to_string()))?;
-        let request = self.client.post(&self.url).bearer_auth(token);
-        Ok(request.header("content-type", "application/cloudevents+json").body(body).send().await)
+        let request = self.client.post(&self.url).bearer_auth(&token);
+        let request = request.header("content-type", "application/cloudevents+json");
+        Ok((request.body(body).send().await, token))
     }
 }
 
 #[async_trait]
 impl Sink for AltinnEvents {
-    fn name(&self) -> &'static str {
-        "altinn-events"
-    }
-
     async fn deliver(&self, event: &CloudEvent) -> Result<(), NotTaken> {
         let body = serde_json::to_vec(event).map_err(|error| NotTaken::Ever { reason: error.to_string() })?;
-        let mut answer = self.post(body.clone(), false).await?;
+        let (mut answer, mut token) = self.post(body.clone(), false).await?;
         if answer.as_ref().is_ok_and(|response| response.status() == StatusCode::UNAUTHORIZED) {
-            answer = self.post(body, true).await?;
+            (answer, token) = self.post(body, true).await?;
         }
-        http::taken(answer).await
+        http::taken(answer, &[&token]).await
     }
 }

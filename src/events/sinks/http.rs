@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use reqwest::{Response, StatusCode, header};
+use reqwest::header::{self, HeaderMap};
+use reqwest::{Response, StatusCode};
 
 use super::NotTaken;
 
@@ -15,8 +16,11 @@ const KEPT: usize = 300;
 /// Longest time that a sink may ask to be left alone.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
-/// What came of a request, where success is any 2xx.
-pub(super) async fn taken(answer: reqwest::Result<Response>) -> Result<(), NotTaken> {
+/// Most bytes of an answer that are read.
+const READ: usize = 4_096;
+
+/// What came of a request, where success is any 2xx. `secrets` are not shown, whoever repeats them.
+pub(super) async fn taken(answer: reqwest::Result<Response>, secrets: &[&str]) -> Result<(), NotTaken> {
     let response = match answer {
         Ok(response) => response,
         // The address of the sink may have a secret in it.
@@ -26,16 +30,44 @@ pub(super) async fn taken(answer: reqwest::Result<Response>) -> Result<(), NotTa
     if status.is_success() {
         return Ok(());
     }
-    let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let retry_after = retry_after.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
-    let retry_after = retry_after.map(|wait| wait.min(LONGEST_WAIT));
-    let body = response.text().await.unwrap_or_default();
+    let retry_after = retry_after(response.headers());
+    let mut body = start_of(response).await;
+    for secret in secrets.iter().filter(|secret| secret.len() > 1) {
+        body = body.replace(secret, "…");
+    }
     let reason = format!("{status}: {}", without_numbers(&body));
-    if is_permanent(status) {
+    if status == StatusCode::GONE {
+        Err(NotTaken::Gone { reason })
+    } else if is_permanent(status) {
         Err(NotTaken::Ever { reason })
     } else {
         Err(NotTaken::ForNow { reason, retry_after })
     }
+}
+
+/// The start of the body, however long it is.
+async fn start_of(mut response: Response) -> String {
+    let mut body = Vec::new();
+    while body.len() < READ
+        && let Ok(Some(chunk)) = response.chunk().await
+    {
+        body.extend_from_slice(&chunk);
+    }
+    body.truncate(READ);
+    String::from_utf8_lossy(&body).into_owned()
+}
+
+/// How long the sink wants to be left alone (RFC 9110 section 10.2.3): in seconds, or until a time by the
+/// sink's own clock.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let moment = |text: &str| chrono::DateTime::parse_from_rfc2822(text).ok();
+    let wish = text(header::RETRY_AFTER)?;
+    let wait = match wish.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => (moment(wish)? - moment(text(header::DATE)?)?).to_std().unwrap_or_default(),
+    };
+    Some(wait.min(LONGEST_WAIT))
 }
 
 /// Whether the same request will never be answered otherwise.
@@ -61,28 +93,33 @@ pub(super) fn cause(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// The start of a text, with long numbers hidden: they may be those of people.
+/// The start of a text, with numbers hidden that may be those of people: long ones, also with one
+/// character between date of birth and the rest.
 pub(super) fn without_numbers(text: &str) -> String {
     let mut shown = String::new();
-    let mut digits = String::new();
-    let flush = |digits: &mut String, shown: &mut String| {
-        if digits.len() > 8 {
-            shown.push('…');
-        } else {
-            shown.push_str(digits);
-        }
-        digits.clear();
-    };
-    for c in text.chars().take(KEPT) {
-        if c.is_ascii_digit() {
-            digits.push(c);
+    let mut number = String::new();
+    let mut characters = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(KEPT).peekable();
+    while let Some(c) = characters.next() {
+        let is_digit = c.is_ascii_digit();
+        let continues = number.len() == 6 && characters.peek().is_some_and(char::is_ascii_digit);
+        if is_digit || (continues && matches!(c, ' ' | '-' | '.' | '\u{a0}')) {
+            number.push(c);
             continue;
         }
-        flush(&mut digits, &mut shown);
-        shown.push(if c.is_control() { ' ' } else { c });
+        flush(&mut number, &mut shown);
+        shown.push(c);
     }
-    flush(&mut digits, &mut shown);
+    flush(&mut number, &mut shown);
     shown
+}
+
+fn flush(number: &mut String, shown: &mut String) {
+    if number.len() > 8 {
+        shown.push('…');
+    } else {
+        shown.push_str(number);
+    }
+    number.clear();
 }
 
 #[cfg(test)]
@@ -91,7 +128,7 @@ mod tests {
 
     #[test]
     fn what_will_never_be_taken() {
-        for status in [400, 403, 404, 405, 410, 413, 415, 422] {
+        for status in [400, 403, 404, 405, 413, 415, 422] {
             assert!(is_permanent(StatusCode::from_u16(status).unwrap()), "{status}");
         }
         for status in [301, 401, 408, 409, 425, 429, 500, 502, 503, 504] {
@@ -102,6 +139,29 @@ mod tests {
     #[test]
     fn reasons_name_nobody() {
         assert_eq!(without_numbers("no 08844397713 in\n12345678"), "no … in 12345678");
+        for separator in [" ", "-", ".", "\u{a0}", ""] {
+            assert_eq!(without_numbers(&format!("is 088443{separator}97713.")), "is ….");
+        }
+        assert_eq!(without_numbers("at 12:00:00, 150000 - 3"), "at 12:00:00, 150000 - 3");
         assert_eq!(without_numbers(&"x".repeat(1_000)).len(), KEPT);
+    }
+
+    #[test]
+    fn a_sink_says_how_long_it_wants_to_be_left_alone() {
+        let wait = |wish: &str, date: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert("retry-after", wish.parse().unwrap());
+            if let Some(date) = date {
+                headers.insert("date", date.parse().unwrap());
+            }
+            retry_after(&headers).map(|wait| wait.as_secs())
+        };
+        let noon = Some("Fri, 31 Dec 1999 12:00:00 GMT");
+        assert_eq!(wait("120", None), Some(120));
+        assert_eq!(wait("1000000", None), Some(3_600));
+        assert_eq!(wait("Fri, 31 Dec 1999 12:00:30 GMT", noon), Some(30));
+        assert_eq!(wait("Fri, 31 Dec 1999 11:00:00 GMT", noon), Some(0));
+        assert_eq!(wait("Fri, 31 Dec 1999 12:00:30 GMT", None), None);
+        assert_eq!(wait("soon", noon), None);
     }
 }

@@ -11,10 +11,6 @@ pub struct Log;
 
 #[async_trait]
 impl Sink for Log {
-    fn name(&self) -> &'static str {
-        "log"
-    }
-
     async fn deliver(&self, event: &CloudEvent) -> Result<(), NotTaken> {
         let (kind, time) = (event.r#type.as_str(), event.time.as_str());
         tracing::info!(kind, time, id = %event.id, dialog = %event.resourceinstance, "event");

@@ -42,10 +42,6 @@ impl Memory {
 
 #[async_trait]
 impl Sink for Memory {
-    fn name(&self) -> &'static str {
-        "memory"
-    }
-
     async fn deliver(&self, event: &CloudEvent) -> Result<(), NotTaken> {
         self.keep(event.clone());
         Ok(())

@@ -79,10 +79,6 @@ fn subject(prefix: &str, event: &CloudEvent) -> String {
 
 #[async_trait]
 impl Sink for Nats {
-    fn name(&self) -> &'static str {
-        "nats"
-    }
-
     async fn deliver(&self, event: &CloudEvent) -> Result<(), NotTaken> {
         let context = self.context().await?;
         let body = serde_json::to_vec(event).map_err(|error| NotTaken::Ever { reason: error.to_string() })?;
@@ -94,5 +90,39 @@ impl Sink for Nats {
         let published = context.publish_with_headers(subject, headers, body.into()).await;
         published.map_err(|error| failed(&error))?.await.map_err(|error| failed(&error))?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Map;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn subjects_have_no_characters_that_nats_has_a_use_for() {
+        let event = |org: &str, resource: &str, kind: &str| CloudEvent {
+            specversion: "1.0",
+            id: Uuid::nil(),
+            r#type: format!("dialogporten.dialog.{kind}.v1"),
+            time: String::new(),
+            resource: resource.into(),
+            resourceinstance: Uuid::nil(),
+            subject: String::new(),
+            source: String::new(),
+            sequence: None,
+            traceparent: None,
+            data: Map::new(),
+            org: org.into(),
+        };
+        for (org, resource, kind, expected) in [
+            ("ttd", "urn:altinn:resource:app_ttd_a-1", "created", "p.ttd.app_ttd_a-1.created"),
+            ("ttd", "urn:altinn:resource:a.b*c>d e", "updated", "p.ttd.a_b_c_d_e.updated"),
+            ("t.d", "urn:altinn:resource:x\ty\u{0}", "activity.form-saved", "p.t_d.x_y_.activity.form-saved"),
+            ("", "", "seen", "p._._.seen"),
+        ] {
+            assert_eq!(subject("p", &event(org, resource, kind)), expected);
+        }
     }
 }
