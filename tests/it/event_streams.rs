@@ -115,14 +115,16 @@ async fn a_stream_ends_with_its_token() {
 }
 
 /// What has changed for the person since a token, and the next token.
-async fn changes(client: &Client, party: &str, after: &str) -> (Vec<(Uuid, String)>, String) {
+pub async fn changes(client: &Client, party: &str, after: &str) -> (Vec<(Uuid, String)>, String) {
     let (mut found, mut token) = (Vec::new(), after.to_owned());
     loop {
         let path = format!("/api/v1/enduser/dialogs/changes?party={party}&after={token}&limit=7");
         let answer = client.get(&path).await.expect(200).json();
         for item in answer["items"].as_array().unwrap() {
             assert_eq!(item["party"], party);
-            assert_eq!(item.get("revision").is_some(), item["change"] == "Changed", "{item}");
+            for member in ["revision", "updatedAt", "endUserContextRevision", "systemLabels"] {
+                assert_eq!(item.get(member).is_some(), item["change"] == "Changed", "{item}");
+            }
             let id = item["dialogId"].as_str().unwrap().parse().unwrap();
             found.push((id, item["change"].as_str().unwrap().to_owned()));
         }
@@ -133,7 +135,7 @@ async fn changes(client: &Client, party: &str, after: &str) -> (Vec<(Uuid, Strin
     }
 }
 
-async fn begin(client: &Client, party: &str) -> String {
+pub async fn begin(client: &Client, party: &str) -> String {
     let path = format!("/api/v1/enduser/dialogs/changes?party={party}");
     let answer = client.get(&path).await.expect(200).json();
     assert_eq!((&answer["items"], &answer["hasMore"]), (&json!([]), &json!(false)));
