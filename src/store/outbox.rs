@@ -167,7 +167,9 @@ with due as (
 )
 select count(*) from freed";
 
-// How many dialogs that have expired are told of at once.
+/// For how many dialogs that have expired the changes of others are waited for, one dialog after the other.
+const WAITED_FOR: usize = 10;
+
 const EXPIRED: &str = "\
 select d.id, d.xmin::text::bigint as version, d.expires_at, d.org, d.process,
     doc.party, doc.service_resource, doc.preceding_process
@@ -176,20 +178,35 @@ where d.expires_at > (select expiry from outbox_floor) and d.expires_at <= $1 an
     and d.expiry_told_for is distinct from d.expires_at
 order by d.expires_at limit 500";
 
-// As with what is released: dialogs that somebody changes just now are left to the next time, and so are
-// those that somebody has changed since they were read, whose transaction may have the later number.
-const TELL_EXPIRED: &str = concat!(
-    "with locked as materialized (
+macro_rules! tell_expired {
+    ($condition:literal, $lock:literal) => {
+        concat!(
+            "with locked as materialized (
     select d.id, d.party_key, d.visible_from, d.deleted_at, d.expires_at as told_at, w.payload
-    from unnest($1::uuid[], $2::bigint[], $3::jsonb[]) as w (id, version, payload)
-        join dialog d on d.id = w.id and d.xmin::text::bigint = w.version
-    order by d.id for update of d skip locked
+    from unnest($1::uuid[], $2::bigint[], $3::timestamptz[], $4::jsonb[]) as w (id, version, expires_at, payload)
+        join dialog d on d.id = w.id and ",
+            $condition,
+            " order by d.id for update of d ",
+            $lock,
+            "
 ), marked as (
     update dialog set expiry_told_for = expires_at from locked where dialog.id = locked.id
 ",
-    tell!("locked", "told_at", "true", "payload"),
-    ")
+            tell!("locked", "told_at", "true", "payload"),
+            ")
 select count(*) from locked"
+        )
+    };
+}
+
+// As with what is released: dialogs that somebody changes just now are left out, and so are those that
+// somebody has changed since they were read, whose transaction may have the later number.
+const TELL_EXPIRED: &str = tell_expired!("d.xmin::text::bigint = w.version", "skip locked");
+
+// For a single dialog, whoever changes it just now can be waited for: the number is given afterwards.
+const TELL_ONE_EXPIRED: &str = tell_expired!(
+    "d.expires_at = w.expires_at and d.deleted_at is null and d.expiry_told_for is distinct from d.expires_at",
+    ""
 );
 
 const AFTER: &str = concat!(
@@ -294,18 +311,34 @@ impl Store {
         if rows.is_empty() {
             return Ok(0);
         }
-        let (mut dialogs, mut versions, mut payloads) = (Vec::new(), Vec::new(), Vec::new());
-        for row in &rows {
-            dialogs.push(row.try_get::<Uuid, _>("id")?);
-            versions.push(row.try_get::<i64, _>("version")?);
-            payloads.push(Json(expiry(row, ids)?));
+        let mut told = self.tell_expired_rows(TELL_EXPIRED, &rows, ids).await?;
+        if told == 0 {
+            // What is changed all the time would never have its turn.
+            for row in rows.chunks(1).take(WAITED_FOR) {
+                told += self.tell_expired_rows(TELL_ONE_EXPIRED, row, ids).await?;
+            }
         }
-        let query = sqlx::query(TELL_EXPIRED).bind(dialogs).bind(versions).bind(payloads);
-        let told = self.connections.fetch_one(query).await?.try_get(0)?;
         if told > 0 {
             self.told.notify_one();
         }
         Ok(told)
+    }
+
+    async fn tell_expired_rows(
+        &self,
+        sql: &'static str,
+        rows: &[PgRow],
+        ids: &mut Ids,
+    ) -> Result<i64, StoreFailure> {
+        let (mut dialogs, mut versions, mut moments, mut payloads) = (vec![], vec![], vec![], vec![]);
+        for row in rows {
+            dialogs.push(row.try_get::<Uuid, _>("id")?);
+            versions.push(row.try_get::<i64, _>("version")?);
+            moments.push(row.try_get::<DateTime<Utc>, _>("expires_at")?);
+            payloads.push(Json(expiry(row, ids)?));
+        }
+        let query = sqlx::query(sql).bind(dialogs).bind(versions).bind(moments).bind(payloads);
+        Ok(self.connections.fetch_one(query).await?.try_get(0)?)
     }
 
     /// The end of the log.
