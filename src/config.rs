@@ -105,7 +105,8 @@ pub struct ServeSettings {
 /// Settings of events.
 #[derive(Clone, Debug, Args)]
 pub struct EventSettings {
-    /// Whether this instance gives events to the sinks, tells what was held, and cleans up. One instance
+    /// Whether this instance gives events to the sinks, tells what has become visible and what has
+    /// expired, and cleans up. One instance
     /// on a database has to; several share the work.
     #[arg(
         long,
@@ -137,6 +138,16 @@ pub struct EventSettings {
         value_parser = BoolishValueParser::new()
     )]
     pub events_publish_updated_on_seen: bool,
+    /// Whether sinks are told that a dialog has expired. Streams and change feeds of end users always are.
+    #[arg(
+        long,
+        env = "DIALOGPORTEN_EVENTS_PUBLISH_EXPIRED",
+        value_name = "BOOL",
+        default_value_t = true,
+        action = clap::ArgAction::Set,
+        value_parser = BoolishValueParser::new()
+    )]
+    pub events_publish_expired: bool,
     /// Days for which events are kept at least: streams and change feeds can be taken up again, and
     /// events be told again, for as long. Events that a sink has not got yet are kept longer.
     #[arg(

@@ -263,7 +263,11 @@ impl Server {
         let readiness = Readiness::default();
         let store = store.holding_events(settings.events.events_hold_until_visible);
         let live = Arc::new(Live::new(store.clone()));
-        let cloud_events = CloudEvents::new(&public_url, settings.events.events_publish_updated_on_seen);
+        let cloud_events = CloudEvents::new(
+            &public_url,
+            settings.events.events_publish_updated_on_seen,
+            settings.events.events_publish_expired,
+        );
         let publishing = backing.publishing_token.as_ref();
         let work =
             events::work(&settings.events, &public_url, &store, &clock, &cloud_events, &memory, publishing)?;

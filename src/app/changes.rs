@@ -10,6 +10,7 @@ use crate::access::caller::Caller;
 use crate::dialog::model::RESOURCE_URN_PREFIX;
 use crate::dialog::party::PartyUrn;
 use crate::dialog::refusal::Refusal;
+use crate::dialog::vocabulary::SystemLabel;
 use crate::json::{output_shape, wire_enum};
 use crate::store::{ChangedDialog, LogEntry, Position, key_of};
 use crate::timestamp::Timestamp;
@@ -46,12 +47,16 @@ output_shape! {
         service_resource: String,
         /// What has become of it.
         change: ChangeKind,
-        /// When it last changed, as far as this answer goes.
+        /// When it last changed, as far as this answer goes; when it expired.
         occurred_at: Timestamp,
-        /// Its revision; of a dialog that is there.
+        /// Changes when its service owner changes it; of a dialog that is there.
         revision: Option<Uuid>,
         /// When its service owner last changed it; of a dialog that is there.
         updated_at: Option<Timestamp>,
+        /// Changes when users sort it; of a dialog that is there.
+        end_user_context_revision: Option<Uuid>,
+        /// How users have sorted it; of a dialog that is there.
+        system_labels: Option<Vec<SystemLabel>>,
     }
 }
 
@@ -110,18 +115,26 @@ impl App {
         let ids: Vec<Uuid> = last.keys().copied().collect();
         let dialogs = self.store.changed_dialogs(&ids).await?;
         let dialogs: HashMap<Uuid, ChangedDialog> = dialogs.into_iter().map(|d| (d.id, d)).collect();
+        // Users who knew of a dialog by a label that it has lost.
+        let had = |entry: &&LogEntry| entry.batch.labels.is_some() && may_list(listed, entry, None);
+        let had_label: HashSet<Uuid> = entries.iter().filter(had).map(|entry| entry.dialog).collect();
         let mut items = Vec::new();
         for entry in entries.into_iter().filter(|entry| last.get(&entry.dialog) == Some(&entry.position)) {
             let dialog = dialogs.get(&entry.dialog);
-            if !may_list(listed, &entry, dialog.map(|dialog| dialog.service_owner_labels.as_slice())) {
+            let labels = dialog.map(|dialog| dialog.service_owner_labels.as_slice());
+            let is_listed = may_list(listed, &entry, labels);
+            if !is_listed && !had_label.contains(&entry.dialog) {
                 continue;
             }
+            // The clock of whoever has told of it may be ahead of this one.
+            let now = entry.batch.occurred_at.map_or(now, |occurred| occurred.max(now));
             let is_hidden = dialog.is_some_and(|d| d.visible_from.is_some_and(|visible| visible > now));
             if is_hidden {
                 continue;
             }
             let visible = dialog.filter(|dialog| {
-                dialog.deleted_at.is_none() && dialog.expires_at.is_none_or(|expires| expires > now)
+                let is_expired = dialog.expires_at.is_some_and(|expires| expires <= now);
+                is_listed && dialog.deleted_at.is_none() && !is_expired
             });
             items.push(DialogChange {
                 dialog_id: entry.dialog,
@@ -129,6 +142,8 @@ impl App {
                 occurred_at: entry.batch.occurred_at.unwrap_or(now),
                 revision: visible.map(|dialog| dialog.revision),
                 updated_at: visible.map(|dialog| dialog.updated_at),
+                end_user_context_revision: visible.map(|dialog| dialog.end_user_context_revision),
+                system_labels: visible.map(|dialog| dialog.system_labels.list()),
                 party: entry.batch.party,
                 service_resource: entry.batch.service_resource,
             });

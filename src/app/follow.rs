@@ -225,8 +225,8 @@ impl Follow {
             return None;
         };
         match app.may_follow(&self.caller, id).await {
-            // A dialog that was deleted may be restored.
-            Ok(_) | Err(Failure::Refused(Refusal::Gone(_))) => None,
+            // A dialog that was deleted may be restored, and one that has expired may be given more time.
+            Ok(_) | Err(Failure::Refused(Refusal::Gone(_) | Refusal::Expired { .. })) => None,
             Err(Failure::Refused(Refusal::NotFound { .. })) => {
                 let is_there = app.store.changed_dialogs(&[id]).await.map_or(true, |found| !found.is_empty());
                 Some(if is_there { FollowEnd::AccessLost } else { FollowEnd::Purged })

@@ -6,7 +6,8 @@ use super::repetition::is_key_in_use;
 use super::{App, Failure};
 use crate::access::Access;
 use crate::access::caller::{Caller, UserKind};
-use crate::dialog::labels::{self, LabelChange, Relabelling, ServiceOwnerLabels};
+use crate::dialog::events::EventBatch;
+use crate::dialog::labels::{self, LabelChange, LabelWrite, Relabelling, ServiceOwnerLabels};
 use crate::dialog::model::{Actor, Dialog};
 use crate::dialog::refusal::Refusal;
 use crate::dialog::repetition::{IdempotencyKey, Kept, Outcome};
@@ -14,6 +15,7 @@ use crate::dialog::vocabulary::ActorType;
 use crate::dialog::write::Expected;
 use crate::json::{Failures, Json};
 use crate::store::Labelled;
+use crate::timestamp::Timestamp;
 
 const ATTEMPTS: usize = 20;
 
@@ -73,7 +75,11 @@ impl App {
             labels::check_label(body)?;
         }
         for _ in 0..ATTEMPTS {
-            let stored = self.labels(caller, dialog).await?;
+            let scope = self.access.service_owner_scope(caller);
+            let found = self.store.dialogs(&scope, &[dialog]).await?.pop();
+            let found = found.filter(|(dialog, _)| dialog.deleted_at.is_none());
+            let (its, labels) = found.ok_or(Refusal::dialog_not_found(dialog))?;
+            let stored = ServiceOwnerLabels { revision: its.service_owner_context_revision, labels };
             let as_expected =
                 if expected.holds(stored.revision) { Ok(()) } else { Err(Refusal::RevisionMismatch) };
             let (label, add) = match command {
@@ -92,10 +98,20 @@ impl App {
                 }
             };
             let revision = ids.revision();
-            let kept = kept(key, Some(revision));
-            let label = (label.as_str(), add);
-            let set = self.store.set_service_owner_label(dialog, stored.revision, revision, label, kept, now);
-            match set.await.map_err(Failure::from) {
+            let mut told = EventBatch::of_labels(&its, now);
+            // By it some users may know of the dialog, who find then that it is gone.
+            told.labels = (!add).then_some(stored.labels);
+            let write = LabelWrite {
+                dialog,
+                expected_revision: stored.revision,
+                revision,
+                label,
+                add,
+                told,
+                kept: kept(key, Some(revision)),
+                now,
+            };
+            match self.store.set_service_owner_label(write).await.map_err(Failure::from) {
                 Ok(true) => return Ok(revision),
                 Ok(false) => {}
                 Err(failure) if is_key_in_use(&failure) => {
@@ -151,13 +167,14 @@ impl App {
             if only.is_some_and(|revisions| !revisions.contains(&stored.end_user_context_revision)) {
                 return Err(Refusal::RevisionMismatch.into());
             }
-            let relabelling = relabelling(&stored, &change, ids.revision());
-            if relabelling.revision == stored.end_user_context_revision {
-                return Ok(relabelling.revision);
+            let relabelling = relabelling(&stored, &change, ids.revision(), now);
+            let revision = relabelling.revision;
+            if revision == stored.end_user_context_revision {
+                return Ok(revision);
             }
             let actor = self.performer(caller, &change).await?;
-            if self.store.relabel(&[relabelling], &actor, None, now).await? {
-                return Ok(relabelling.revision);
+            if self.store.relabel(vec![relabelling], &actor, None, now).await? {
+                return Ok(revision);
             }
             if matches!(expected, Expected::OneOf(_)) {
                 return Err(Refusal::RevisionMismatch.into());
@@ -218,9 +235,9 @@ impl App {
                 return Err(Refusal::RevisionMismatch.into());
             }
             let relabellings: Vec<Relabelling> =
-                found.iter().map(|stored| relabelling(stored, &change, ids.revision())).collect();
+                found.iter().map(|stored| relabelling(stored, &change, ids.revision(), now)).collect();
             let actor = self.performer(caller, &change).await?;
-            match self.store.relabel(&relabellings, &actor, kept(key, None), now).await.map_err(Failure::from)
+            match self.store.relabel(relabellings, &actor, kept(key, None), now).await.map_err(Failure::from)
             {
                 Ok(true) => return Ok(()),
                 Ok(false) => {}
@@ -326,7 +343,7 @@ fn admit_performer(caller: &Caller, change: &LabelChange) -> Result<(), Refusal>
 }
 
 /// The labels afterwards; the revision stays when they do.
-fn relabelling(stored: &Dialog, change: &LabelChange, revision: Uuid) -> Relabelling {
+fn relabelling(stored: &Dialog, change: &LabelChange, revision: Uuid, now: Timestamp) -> Relabelling {
     let labels = change.apply(stored.system_labels);
     let changes = labels != stored.system_labels;
     Relabelling {
@@ -334,5 +351,6 @@ fn relabelling(stored: &Dialog, change: &LabelChange, revision: Uuid) -> Relabel
         expected_revision: stored.end_user_context_revision,
         revision: if changes { revision } else { stored.end_user_context_revision },
         labels,
+        told: EventBatch::of_labels(stored, now),
     }
 }

@@ -22,6 +22,8 @@ pub enum Event {
     DialogDeleted { id: Uuid },
     /// A deleted dialog was restored.
     DialogRestored { id: Uuid },
+    /// A dialog has reached the end of its time.
+    DialogExpired { id: Uuid },
     /// A user opened a dialog; the id is that of the seen-log entry.
     DialogSeen { id: Uuid },
     /// A transmission was added.
@@ -56,9 +58,10 @@ pub struct EventBatch {
     /// Whether nothing outside is told; the events only serve what follows changes inside.
     #[serde(default)]
     pub silent: bool,
-    /// What happened, in the order in which it is told.
+    /// What happened, in the order in which it is told. Nothing of a change that only counts for those
+    /// who ask what has changed: one of labels.
     pub events: Vec<Event>,
-    /// Labels of the service owner that were on a dialog which was purged.
+    /// Labels of the service owner that were on the dialog before it was purged or lost one of them.
     pub labels: Option<Vec<String>>,
     /// The request that made the change (W3C Trace Context); known to what stores it.
     pub traceparent: Option<String>,
@@ -105,6 +108,12 @@ impl EventBatch {
             occurred_at: Some(now),
             hidden_until: dialog.visible_from.filter(|visible| *visible > now),
         }
+    }
+
+    /// A change of labels: no event, but those who ask what has changed find the dialog.
+    #[must_use]
+    pub fn of_labels(dialog: &Dialog, now: Timestamp) -> Self {
+        Self::of(dialog, now, true, Vec::new())
     }
 
     /// Whether it tells, inside or outside, that the dialog was created.

@@ -2,9 +2,11 @@
 
 use uuid::Uuid;
 
+use super::events::EventBatch;
 use super::limits;
 use super::model::{Actor, SystemLabels};
 use super::refusal::Refusal;
+use super::repetition::Kept;
 use super::validate::{Rules, Writer, length};
 use super::vocabulary::SystemLabel;
 use crate::clock::Ids;
@@ -210,8 +212,29 @@ impl LabelChange {
     }
 }
 
+/// A label of the service owner that comes or goes, if its context still has the revision that was read.
+#[derive(Clone, Debug)]
+pub struct LabelWrite {
+    /// The dialog.
+    pub dialog: Uuid,
+    /// The revision that was read.
+    pub expected_revision: Uuid,
+    /// The revision afterwards.
+    pub revision: Uuid,
+    /// The label.
+    pub label: String,
+    /// Whether it comes.
+    pub add: bool,
+    /// What those find who ask what has changed.
+    pub told: EventBatch,
+    /// What to answer when the request comes again.
+    pub kept: Option<Kept>,
+    /// When it happens.
+    pub now: Timestamp,
+}
+
 /// New labels for a dialog, to be set if its end-user context still has the revision that was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relabelling {
     /// The dialog.
     pub dialog: Uuid,
@@ -221,6 +244,8 @@ pub struct Relabelling {
     pub revision: Uuid,
     /// The labels afterwards.
     pub labels: SystemLabels,
+    /// What those find who ask what has changed.
+    pub told: EventBatch,
 }
 
 #[cfg(test)]

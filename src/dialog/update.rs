@@ -410,6 +410,8 @@ impl Draft<'_> {
             change.claims = self.claims;
             let kept = part_ids(&change.dialog.documents);
             change.released = part_ids(&self.stored.documents).difference(&kept).copied().collect();
+        } else {
+            change.events = Some(EventBatch::of_labels(&change.dialog, now));
         }
         Ok(Some(change))
     }

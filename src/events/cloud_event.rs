@@ -84,14 +84,16 @@ pub struct CloudEvents {
     base: String,
     /// Whether it is told that a dialog has changed because somebody opened it.
     publish_updated_on_seen: bool,
+    /// Whether it is told that a dialog has expired.
+    publish_expired: bool,
 }
 
 impl CloudEvents {
     /// For a service that clients reach under `public_url`.
     #[must_use]
-    pub fn new(public_url: &str, publish_updated_on_seen: bool) -> Self {
+    pub fn new(public_url: &str, publish_updated_on_seen: bool, publish_expired: bool) -> Self {
         let base = format!("{}/api/v1/enduser/dialogs/", public_url.trim_end_matches('/'));
-        Self { base, publish_updated_on_seen }
+        Self { base, publish_updated_on_seen, publish_expired }
     }
 
     /// What is told to the world of a change: each event with its place in the change; nothing of a
@@ -103,9 +105,14 @@ impl CloudEvents {
         }
         let is_opened = entry.batch.events.iter().any(|event| matches!(event, Event::DialogSeen { .. }));
         let hides_update = is_opened && !self.publish_updated_on_seen;
+        let is_told = |event: &Event| match event {
+            Event::DialogUpdated { .. } => !hides_update,
+            Event::DialogExpired { .. } => self.publish_expired,
+            _ => true,
+        };
         let events = entry.batch.events.iter().enumerate();
         events
-            .filter(|(_, event)| !(hides_update && matches!(event, Event::DialogUpdated { .. })))
+            .filter(|(_, event)| is_told(event))
             .map(|(index, event)| (index, self.of(entry.dialog, &entry.batch, event)))
             .collect()
     }
@@ -126,6 +133,7 @@ impl CloudEvents {
             Event::DialogUpdated { id } => (id, "updated".to_owned(), String::new()),
             Event::DialogDeleted { id } => (id, "deleted".to_owned(), String::new()),
             Event::DialogRestored { id } => (id, "restored".to_owned(), String::new()),
+            Event::DialogExpired { id } => (id, "expired".to_owned(), String::new()),
             Event::DialogSeen { id } => (id, "seen".to_owned(), String::new()),
             Event::TransmissionCreated { id, transmission_id, sender_type } => {
                 say("senderType", Some(sender_type.name()));
@@ -209,7 +217,7 @@ mod tests {
     }
 
     fn events() -> CloudEvents {
-        CloudEvents::new("https://platform.altinn.no/dialogporten/", true)
+        CloudEvents::new("https://platform.altinn.no/dialogporten/", true, true)
     }
 
     fn wire(batch: &EventBatch) -> Value {
@@ -251,6 +259,7 @@ mod tests {
             (Event::DialogUpdated { id }, "updated"),
             (Event::DialogDeleted { id }, "deleted"),
             (Event::DialogRestored { id }, "restored"),
+            (Event::DialogExpired { id }, "expired"),
             (Event::DialogSeen { id }, "seen"),
         ] {
             let mut batch = batch(vec![event]);
@@ -306,11 +315,13 @@ mod tests {
         let told = |events: &CloudEvents, entry: &LogEntry| -> Vec<(usize, Uuid)> {
             events.told(entry).into_iter().map(|(index, event)| (index, event.id)).collect()
         };
-        let quiet = CloudEvents::new("https://x.test", false);
+        let quiet = CloudEvents::new("https://x.test", false, false);
         assert_eq!(told(&events(), &entry), [(0, PART), (1, EVENT)]);
         assert_eq!(told(&quiet, &entry), [(1, EVENT)]);
         entry.batch.events = vec![update];
         assert_eq!(told(&quiet, &entry), [(0, PART)]);
+        entry.batch.events = vec![Event::DialogExpired { id: EVENT }];
+        assert_eq!((told(&events(), &entry), told(&quiet, &entry)), (vec![(0, EVENT)], vec![]));
         entry.batch.silent = true;
         assert_eq!(told(&events(), &entry), []);
     }

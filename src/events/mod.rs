@@ -110,7 +110,7 @@ impl EventWork {
             let work = remember(Arc::clone(live), store.clone(), events.clone(), memory);
             tasks.push(tokio::spawn(until(stopped.clone(), work)));
         }
-        tasks.push(tokio::spawn(until(stopped.clone(), release(store.clone(), clock.clone()))));
+        tasks.push(tokio::spawn(until(stopped.clone(), tell_what_is_due(store.clone(), clock.clone()))));
         let names: Vec<String> = outlets.iter().map(|outlet| outlet.name.clone()).collect();
         tasks.push(tokio::spawn(until(stopped.clone(), keep_house(store.clone(), names, retention))));
         if !outlets.is_empty() {
@@ -156,16 +156,17 @@ async fn hear(store: Store, bell: watch::Sender<u64>) {
     }
 }
 
-/// Tells what was held when its time has come.
-async fn release(store: Store, clock: Clock) {
+/// Tells what was held when its time has come, and that dialogs have expired.
+async fn tell_what_is_due(store: Store, clock: Clock) {
     loop {
-        match store.release_events(clock.now()).await {
-            Ok(0) => tokio::time::sleep(POLL).await,
-            Ok(_) => {}
-            Err(error) => {
-                tracing::warn!(%error, "events of dialogs that became visible are not told yet");
-                tokio::time::sleep(POLL).await;
-            }
+        let now = clock.now();
+        let released = store.release_events(now).await;
+        let expired = store.tell_expired(now, &mut clock.ids(now)).await;
+        for error in [released.as_ref().err(), expired.as_ref().err()].into_iter().flatten() {
+            tracing::warn!(%error, "events of dialogs that became visible or have expired are not told yet");
+        }
+        if released.unwrap_or(0) == 0 && expired.unwrap_or(0) == 0 {
+            tokio::time::sleep(POLL).await;
         }
     }
 }

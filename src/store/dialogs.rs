@@ -68,9 +68,10 @@ const CREATE: &str = concat!(
         id, revision, party_key, resource_key, created_at, updated_at, content_updated_at, visible_from, due_at,
         expires_at, end_user_context_revision, service_owner_context_revision, from_service_owner, from_party,
         unopened_transmissions, contentless_transmissions, status, system_labels, progress, is_api_only, is_seen,
-        frozen, correspondence_opened, org, idempotent_key, extended_status, external_reference, process)
+        frozen, correspondence_opened, org, idempotent_key, extended_status, external_reference, process,
+        expiry_told_for)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $63,
-        false, $21, $22, $23, $24, $25, $26)
+        false, $21, $22, $23, $24, $25, $26, case when $10 <= $49::timestamptz then $10 end)
     returning id
 ), new_document as (
     insert into dialog_document (dialog_id, party, service_resource, service_resource_type, preceding_process,
@@ -107,7 +108,8 @@ insert into outbox (dialog_id, party_key, occurred_at, payload)
 select id, $3, $49, $53 from new_dialog where $52::timestamptz is null"
 );
 
-// The labels and the seen flag are changed in place: end users change them without a new revision.
+// The labels and the seen flag are changed in place: end users change them without a new revision. An
+// expiry that is set to a time in the past is not told, as if it had been told already.
 //
 // Here and below, parts that are found by their ids are compared with their dialog by "is not distinct
 // from", which no index serves: otherwise the planner may read the index of all parts of the dialog too.
@@ -122,6 +124,8 @@ const CHANGE: &str = concat!(
         external_reference = $14, process = $15, from_service_owner = $16, from_party = $17,
         unopened_transmissions = $18, contentless_transmissions = $19, correspondence_opened = $22,
         is_seen = is_seen and not $23::boolean,
+        expiry_told_for = case
+            when $7 <= $43::timestamptz and expires_at is distinct from $7 then $7 else expiry_told_for end,
         system_labels = previous.new_labels,
         end_user_context_revision = case
             when previous.new_labels <> previous.system_labels then $24 else end_user_context_revision end

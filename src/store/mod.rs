@@ -106,9 +106,6 @@ impl From<sqlx::Error> for StoreFailure {
     }
 }
 
-/// The database schema, one change per file.
-pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
-
 impl Store {
     /// Opens a pool of at most `connections` connections. Connects when first used.
     #[must_use]
@@ -178,7 +175,7 @@ impl Store {
         self.connections.pool()
     }
 
-    /// Brings the schema up to date.
+    /// Brings the schema up to date, while others who want the same wait.
     ///
     /// # Errors
     /// When the database does not answer, or has a schema that is not ours.
@@ -186,7 +183,14 @@ impl Store {
         // A change of a large table takes as long as it takes.
         let options = self.pool().connect_options().as_ref().clone().options([("statement_timeout", "0")]);
         let patient = PgPoolOptions::new().max_connections(1).connect_with(options).await?;
-        let migrated = MIGRATIONS.run(&patient).await;
+        // Asked for again and again: an index that is made concurrently waits for every statement that
+        // runs, also for one that waits for this lock, and both would wait for ever.
+        let lock = "select pg_try_advisory_lock(hashtext('dialogporten_migrations'))";
+        while !sqlx::query_scalar::<_, bool>(lock).fetch_one(&patient).await? {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let mut migrations = sqlx::migrate!();
+        let migrated = migrations.set_locking(false).run(&patient).await;
         patient.close().await;
         migrated
     }

@@ -9,8 +9,11 @@ use sqlx::postgres::{PgListener, PgRow};
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::rows::{moment, optional_moment};
 use super::{Store, StoreFailure};
-use crate::dialog::events::{EventBatch, Telling};
+use crate::clock::Ids;
+use crate::dialog::events::{Event, EventBatch, Telling};
+use crate::dialog::model::{RESOURCE_URN_PREFIX, SystemLabels};
 use crate::telemetry;
 use crate::timestamp::Timestamp;
 
@@ -63,6 +66,10 @@ pub struct ChangedDialog {
     pub id: Uuid,
     /// Its revision.
     pub revision: Uuid,
+    /// Revision of its end-user context.
+    pub end_user_context_revision: Uuid,
+    /// Its labels.
+    pub system_labels: SystemLabels,
     /// When it last changed.
     pub updated_at: Timestamp,
     /// When it was deleted.
@@ -164,6 +171,48 @@ with due as (
 )
 select count(*) from freed";
 
+/// For how many dialogs that have expired the changes of others are waited for, one dialog after the other.
+const WAITED_FOR: usize = 10;
+
+const EXPIRED: &str = "\
+select d.id, d.xmin::text::bigint as version, d.expires_at, d.org, d.process,
+    doc.party, doc.service_resource, doc.preceding_process
+from dialog d join dialog_document doc on doc.dialog_id = d.id
+where d.expires_at > (select expiry from outbox_floor) and d.expires_at <= $1 and d.deleted_at is null
+    and d.expiry_told_for is distinct from d.expires_at
+order by d.expires_at limit 500";
+
+macro_rules! tell_expired {
+    ($condition:literal, $lock:literal) => {
+        concat!(
+            "with locked as materialized (
+    select d.id, d.party_key, d.visible_from, d.deleted_at, d.expires_at as told_at, w.payload
+    from unnest($1::uuid[], $2::bigint[], $3::timestamptz[], $4::jsonb[]) as w (id, version, expires_at, payload)
+        join dialog d on d.id = w.id and ",
+            $condition,
+            " order by d.id for update of d ",
+            $lock,
+            "
+), marked as (
+    update dialog set expiry_told_for = expires_at from locked where dialog.id = locked.id
+",
+            tell!("locked", "told_at", "true", "payload"),
+            ")
+select count(*) from locked"
+        )
+    };
+}
+
+// As with what is released: dialogs that somebody changes just now are left out, and so are those that
+// somebody has changed since they were read, whose transaction may have the later number.
+const TELL_EXPIRED: &str = tell_expired!("d.xmin::text::bigint = w.version", "skip locked");
+
+// For a single dialog, whoever changes it just now can be waited for: the number is given afterwards.
+const TELL_ONE_EXPIRED: &str = tell_expired!(
+    "d.expires_at = w.expires_at and d.deleted_at is null and d.expiry_told_for is distinct from d.expires_at",
+    ""
+);
+
 const AFTER: &str = concat!(
     "select xid, sequence, dialog_id, occurred_at, payload from outbox
     where (xid, sequence) > ($1, $2) and xid < ",
@@ -182,7 +231,7 @@ const AFTER_OF_PARTIES: &str = concat!(
 );
 
 const CHANGED: &str = "\
-select d.id, d.revision, d.updated_at, d.deleted_at, d.visible_from, d.expires_at,
+select d.id, d.revision, d.end_user_context_revision, d.system_labels, d.updated_at, d.deleted_at, d.visible_from, d.expires_at,
     array(select value from service_owner_label l where l.dialog_id = d.id) as labels
 from dialog d where d.id = any($1)";
 
@@ -256,6 +305,46 @@ impl Store {
         Ok(released)
     }
 
+    /// Tells of dialogs that have expired, each once for each expiry. Gives how many those were; there may
+    /// be more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tell_expired(&self, now: Timestamp, ids: &mut Ids) -> Result<i64, StoreFailure> {
+        let rows = self.connections.fetch_all(sqlx::query(EXPIRED).bind(now.utc())).await?;
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        let mut told = self.tell_expired_rows(TELL_EXPIRED, &rows, ids).await?;
+        if told == 0 {
+            // What is changed all the time would never have its turn.
+            for row in rows.chunks(1).take(WAITED_FOR) {
+                told += self.tell_expired_rows(TELL_ONE_EXPIRED, row, ids).await?;
+            }
+        }
+        if told > 0 {
+            self.told.notify_one();
+        }
+        Ok(told)
+    }
+
+    async fn tell_expired_rows(
+        &self,
+        sql: &'static str,
+        rows: &[PgRow],
+        ids: &mut Ids,
+    ) -> Result<i64, StoreFailure> {
+        let (mut dialogs, mut versions, mut moments, mut payloads) = (vec![], vec![], vec![], vec![]);
+        for row in rows {
+            dialogs.push(row.try_get::<Uuid, _>("id")?);
+            versions.push(row.try_get::<i64, _>("version")?);
+            moments.push(row.try_get::<DateTime<Utc>, _>("expires_at")?);
+            payloads.push(Json(expiry(row, ids)?));
+        }
+        let query = sqlx::query(sql).bind(dialogs).bind(versions).bind(moments).bind(payloads);
+        Ok(self.connections.fetch_one(query).await?.try_get(0)?)
+    }
+
     /// The end of the log.
     ///
     /// # Errors
@@ -326,10 +415,12 @@ impl Store {
             Ok(ChangedDialog {
                 id: row.try_get("id")?,
                 revision: row.try_get("revision")?,
-                updated_at: super::rows::moment(row, "updated_at")?,
-                deleted_at: super::rows::optional_moment(row, "deleted_at")?,
-                visible_from: super::rows::optional_moment(row, "visible_from")?,
-                expires_at: super::rows::optional_moment(row, "expires_at")?,
+                end_user_context_revision: row.try_get("end_user_context_revision")?,
+                system_labels: SystemLabels(row.try_get("system_labels")?),
+                updated_at: moment(row, "updated_at")?,
+                deleted_at: optional_moment(row, "deleted_at")?,
+                visible_from: optional_moment(row, "visible_from")?,
+                expires_at: optional_moment(row, "expires_at")?,
                 service_owner_labels: row.try_get("labels")?,
             })
         };
@@ -351,8 +442,24 @@ fn position(row: &PgRow) -> Result<Position, StoreFailure> {
     Ok(Position { transaction: row.try_get("xid")?, sequence: row.try_get("sequence")? })
 }
 
+/// That the dialog of a row has expired.
+fn expiry(row: &PgRow, ids: &mut Ids) -> Result<EventBatch, StoreFailure> {
+    Ok(EventBatch {
+        party: row.try_get("party")?,
+        service_resource: format!("{RESOURCE_URN_PREFIX}{}", row.try_get::<&str, _>("service_resource")?),
+        org: row.try_get("org")?,
+        process: row.try_get("process")?,
+        preceding_process: row.try_get("preceding_process")?,
+        silent: false,
+        events: vec![Event::DialogExpired { id: ids.revision() }],
+        labels: None,
+        occurred_at: Some(moment(row, "expires_at")?),
+        hidden_until: None,
+    })
+}
+
 pub(super) fn entry(row: &PgRow) -> Result<LogEntry, StoreFailure> {
     let Json(mut batch): Json<EventBatch> = row.try_get("payload")?;
-    batch.occurred_at = Some(super::rows::moment(row, "occurred_at")?);
+    batch.occurred_at = Some(moment(row, "occurred_at")?);
     Ok(LogEntry { position: position(row)?, dialog: row.try_get("dialog_id")?, batch })
 }

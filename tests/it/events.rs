@@ -17,6 +17,7 @@ const CREATED: &str = "dialogCreated";
 const UPDATED: &str = "dialogUpdated";
 const DELETED: &str = "dialogDeleted";
 const RESTORED: &str = "dialogRestored";
+const EXPIRED: &str = "dialogExpired";
 
 /// Something that is done with a dialog.
 struct Deed {
@@ -29,10 +30,12 @@ struct Deed {
     always_silent: bool,
     /// Whether it can be silent.
     can_be_silent: bool,
+    /// Whether it changes labels: nothing that is told, but those find it who ask what has changed.
+    relabels: bool,
 }
 
 const fn deed(name: &'static str, raises: &'static [&'static str]) -> Deed {
-    Deed { name, before: &[], raises, always_silent: false, can_be_silent: true }
+    Deed { name, before: &[], raises, always_silent: false, can_be_silent: true, relabels: false }
 }
 
 impl Deed {
@@ -44,6 +47,10 @@ impl Deed {
         Self { can_be_silent: false, ..self }
     }
 
+    const fn relabels(self) -> Self {
+        Self { relabels: true, ..self }
+    }
+
     const fn always_silent(self) -> Self {
         Self { always_silent: true, ..self }
     }
@@ -52,6 +59,8 @@ impl Deed {
 const DEEDS: &[Deed] = &[
     deed("put", &[UPDATED]),
     deed("put the same", &[]),
+    // Where it is not silent, the dialog is back in the inbox.
+    deed("put the same", &[]).after(&["bin"]).relabels(),
     deed("patch", &[UPDATED]),
     deed("patch with parts", &[UPDATED, TRANSMISSION, ACTIVITY, ACTIVITY]),
     deed("add activity", &[UPDATED, ACTIVITY]),
@@ -66,16 +75,36 @@ const DEEDS: &[Deed] = &[
     deed("freeze", &[UPDATED]).never_silent(),
     deed("freeze", &[]).after(&["freeze"]).never_silent(),
     deed("add activity", &[UPDATED, ACTIVITY]).after(&["delete"]),
-    deed("label", &[]).never_silent(),
-    deed("bin", &[]).never_silent(),
+    deed("label", &[]).never_silent().relabels(),
+    deed("bin", &[]).never_silent().relabels(),
+    deed("bin", &[]).after(&["bin"]).never_silent(),
     deed("read", &[]).never_silent(),
+    deed("expire", &[EXPIRED]).never_silent(),
+    deed("expire", &[EXPIRED]).after(&["bin"]).never_silent(),
+    deed("expire", &[]).after(&["delete"]).never_silent(),
+    deed("restore", &[RESTORED]).after(&["delete", "expire"]),
+    deed("expire", &[]).after(&["expire"]).never_silent(),
+    deed("put", &[UPDATED]).after(&["expire"]),
+    deed("lift", &[UPDATED]).after(&["expire"]),
 ];
 
 fn saved() -> Value {
     json!({ "type": "FormSaved", "performedBy": { "actorType": "ServiceOwner" } })
 }
 
-async fn carry_out(admin: &Client, id: Uuid, name: &str, silent: bool) {
+/// Lets the time of a dialog come, and tells what there is to tell.
+async fn expire(service: &Service, id: Uuid) {
+    let sql = "update dialog set expires_at = '2031-05-17T11:00:00Z' where id = $1";
+    assert_eq!(service.database.execute(sql, id).await, 1);
+    let (store, now) = (service.database.store(), service.clock.now());
+    store.tell_expired(now, &mut service.clock.ids(now)).await.unwrap();
+    store.close().await;
+}
+
+async fn carry_out(service: &Service, admin: &Client, id: Uuid, name: &str, silent: bool) {
+    if name == "expire" {
+        return expire(service, id).await;
+    }
     let letter = one_of_each()["transmissions"][0].clone();
     let read = admin.dialog(id).await;
     let child = |list: &str| read[list][0]["id"].as_str().unwrap().to_owned();
@@ -86,6 +115,7 @@ async fn carry_out(admin: &Client, id: Uuid, name: &str, silent: bool) {
     };
     let call = match name {
         "put" => admin.put(id, &put_body(&read).with("/extendedStatus", "x")),
+        "lift" => admin.patch(id, &json!([{ "op": "remove", "path": "/expiresAt" }])),
         "put the same" => admin.put(id, &put_body(&read)),
         "patch" => admin.patch(id, &json!([{ "op": "replace", "path": "/progress", "value": 7 }])),
         "patch with parts" => admin.patch(
@@ -138,7 +168,7 @@ fn expected(deed: &Deed, silent: bool, hidden: bool, created_silently: bool) -> 
 
 #[tokio::test]
 async fn each_deed_raises_exactly_its_events() {
-    let service = Service::at(NOON).await;
+    let service = Service::alone_at(NOON).await;
     let admin = service.owner_with(&format!("{ADMIN} {CHANGE_TRANSMISSIONS}"));
     let sent = one_of_each().with("/activities/-", saved());
     let parts = [TRANSMISSION, ACTIVITY, ACTIVITY];
@@ -147,6 +177,10 @@ async fn each_deed_raises_exactly_its_events() {
             if hidden { sent.clone().with("/visibleFrom", service.in_seconds(3_600)) } else { sent.clone() };
         for (deed, silent) in DEEDS.iter().flat_map(|deed| [(deed, false), (deed, true)]) {
             if silent && !deed.can_be_silent {
+                continue;
+            }
+            // No dialog expires before it is visible.
+            if hidden && [&[deed.name], deed.before].concat().iter().any(|name| name.starts_with("expire")) {
                 continue;
             }
             let case = format!("{} after {:?}, silent {silent}, hidden {hidden}", deed.name, deed.before);
@@ -160,11 +194,14 @@ async fn each_deed_raises_exactly_its_events() {
             }
             assert_eq!(told, [(kinds, created_silently)], "{case}");
             for name in deed.before {
-                carry_out(&admin, id, name, false).await;
+                carry_out(&service, &admin, id, name, false).await;
             }
             told = service.told(id).await;
-            carry_out(&admin, id, deed.name, silent).await;
+            let noted = service.noted(id).await;
+            carry_out(&service, &admin, id, deed.name, silent).await;
             let after = service.told(id).await;
+            let is_noted = deed.relabels && !silent && !hidden;
+            assert_eq!(service.noted(id).await, noted + i64::from(is_noted), "{case}");
             if hidden && deed.name == "purge" {
                 assert_eq!(after, [], "{case}");
                 continue;
@@ -223,7 +260,7 @@ pub async fn shown(service: &Service, id: Uuid, count: usize) -> Vec<Value> {
     events
 }
 
-fn kinds(events: &[Value]) -> Vec<&str> {
+pub fn kinds(events: &[Value]) -> Vec<&str> {
     let kind = |event: &Value| -> String { event["type"].as_str().unwrap().to_owned() };
     let names =
         events.iter().map(kind).map(|kind| kind.replace("dialogporten.dialog.", "").replace(".v1", ""));

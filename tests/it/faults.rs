@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
+use dialogporten::clock::Clock;
 use dialogporten::sandbox::postgres::running_connect_options;
 use futures_util::future::join_all;
+use reqwest::Method;
 use rustix::process::{Pid, Signal};
 use serde_json::json;
 use sqlx::Connection;
@@ -27,12 +29,17 @@ fn fails(count: usize) -> bool {
     count.wrapping_mul(2_654_435_761) >> 3 & 0xff < 77
 }
 
+/// How long after its creation each dialog expires.
+const LIFETIME_SECONDS: i64 = 3;
+
 /// Creates dialogs and changes each some times, until told to end. Whatever fails is done again: a change
-/// that was made in spite of that changes nothing then, and so is told once. Gives what was acknowledged.
+/// that was made in spite of that changes nothing then, and so is told once. Gives what was acknowledged,
+/// without the label, of which no sink hears, and with the expiry.
 async fn write(owner: &Client, is_over: &AtomicBool) -> HashMap<Uuid, usize> {
     let mut written = HashMap::new();
     while !is_over.load(Ordering::SeqCst) {
-        let answer = owner.create(&dialog()).attempt().await;
+        let end = Clock::system().now().plus_seconds(LIFETIME_SECONDS).to_string();
+        let answer = owner.create(&dialog().with("/expiresAt", end)).attempt().await;
         let Some(answer) = answer.filter(|answer| answer.status == 201) else { continue };
         let id = answer.id();
         for value in 1..=5 {
@@ -41,7 +48,13 @@ async fn write(owner: &Client, is_over: &AtomicBool) -> HashMap<Uuid, usize> {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         }
-        written.insert(id, 5);
+        let path = format!("endusercontext/systemlabels?enduserId={PERSON}");
+        let labels = json!({ "addLabels": ["Archive"] });
+        let label = || owner.below(Method::PUT, id, &path).json(&labels).attempt();
+        while label().await.is_none_or(|answer| answer.status != 204) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        written.insert(id, 5 + 1);
     }
     written
 }
@@ -69,6 +82,15 @@ async fn log(options: &PgConnectOptions) -> Vec<(Uuid, Vec<String>)> {
     let rows = sqlx::query_as(sql).fetch_all(&mut connection).await.unwrap();
     connection.close().await.unwrap();
     rows
+}
+
+/// How many dialogs have not expired, or nobody was told.
+async fn still_to_expire(options: &PgConnectOptions) -> i64 {
+    let mut connection = PgConnection::connect_with(options).await.unwrap();
+    let sql = "select count(*) from dialog where expiry_told_for is distinct from expires_at";
+    let count = sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    count
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -130,7 +152,12 @@ async fn every_change_is_told_in_order_whatever_fails() {
     };
     let (written, ()) = tokio::join!(writers, chaos);
 
-    // Everything that was told.
+    // Everything that was told, when the time of all dialogs has come.
+    let deadline = Instant::now() + PATIENCE;
+    while still_to_expire(&options).await > 0 {
+        assert!(Instant::now() < deadline, "not all expiries were told");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     let told = log(&options).await;
     let ids: HashSet<&String> = told.iter().flat_map(|(_, events)| events).collect();
     let deadline = Instant::now() + PATIENCE;

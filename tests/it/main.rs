@@ -9,6 +9,7 @@ mod conventions;
 mod create;
 mod disclosure;
 mod end_user;
+mod event_expiry;
 mod event_operations;
 mod event_sinks;
 mod event_streams;

@@ -76,8 +76,9 @@ pub const DIALOG_CHANGES: Operation = Operation {
     answer: Answer::json::<DialogChanges>(),
     refusals: &[StatusCode::GONE],
     summary: "Tells which dialogs of some parties have changed or are gone since the last time, in the order in \
-              which it was done and without a gap. Labels and what users have seen of a dialog count only as far \
-              as events tell of them.",
+              which it was done and without a gap: dialogs that are new, visible or changed, labels and being opened \
+              included, and dialogs that were deleted or have expired. Where `revision` is the one that you know, \
+              there is nothing to read again.",
 };
 
 /// Most values of the parameter `party`.

@@ -206,6 +206,24 @@ impl Database {
         values
     }
 
+    /// Waits until all of the log can be read that has been written until now: other tests write on the
+    /// same server.
+    pub async fn settle(&self) {
+        let mut connection = PgConnection::connect_with(&self.options).await.expect("the server answers");
+        let end = "select pg_snapshot_xmax(pg_current_snapshot())::text::bigint";
+        let end: i64 = sqlx::query_scalar(end).fetch_one(&mut connection).await.expect("a number");
+        let horizon = "select pg_snapshot_xmin(pg_current_snapshot())::text::bigint >= $1";
+        while !sqlx::query_scalar::<_, bool>(horizon)
+            .bind(end)
+            .fetch_one(&mut connection)
+            .await
+            .expect("an answer")
+        {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        connection.close().await.expect("a connection is closed");
+    }
+
     /// Takes the database away from everybody who uses it.
     pub async fn remove(&self) {
         let admin = cluster().await.options.clone();

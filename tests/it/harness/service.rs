@@ -255,11 +255,18 @@ impl Service {
         let sql = "select payload from (
                 select dialog_id, xid, sequence, payload from outbox
                 union all select dialog_id, 9223372036854775807, sequence, payload from outbox_held
-            ) t where dialog_id = $1 order by xid, sequence";
+            ) t where dialog_id = $1 and payload -> 'events' <> '[]' order by xid, sequence";
         let rows: Vec<Value> = self.database.column(sql, id).await;
         let kind = |event: &Value| event["kind"].as_str().expect("a kind").to_owned();
         let kinds = |row: &Value| row["events"].as_array().expect("events").iter().map(kind).collect();
         rows.iter().map(|row| (kinds(row), row["silent"] == true)).collect()
+    }
+
+    /// How many changes of a dialog only those find who ask what has changed.
+    pub async fn noted(&self, id: Uuid) -> i64 {
+        let sql = "select count(*) from outbox
+            where dialog_id = $1 and payload -> 'events' = '[]' and (payload -> 'silent')::boolean";
+        self.database.column(sql, id).await[0]
     }
 
     /// An access token; parameters as the token generator has them.
