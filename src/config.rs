@@ -262,6 +262,16 @@ pub struct DatabaseSettings {
         value_parser = clap::value_parser!(u32).range(1..=1000)
     )]
     pub database_connections: u32,
+    /// Seconds that a statement may take, 0 for as long as it takes. A search that takes longer is
+    /// answered with 422, as one that asks for too much, everything else with 503.
+    #[arg(
+        long,
+        env = "DIALOGPORTEN_DATABASE_STATEMENT_TIMEOUT",
+        value_name = "SECONDS",
+        default_value_t = 20,
+        value_parser = clap::value_parser!(u32).range(0..=600)
+    )]
+    pub database_statement_timeout: u32,
     /// Directory in which the sandbox's own PostgreSQL keeps its data.
     #[arg(long, env = "DIALOGPORTEN_DATA_DIR", value_name = "DIRECTORY", default_value = ".dialogporten")]
     pub data_dir: PathBuf,

@@ -129,7 +129,8 @@ impl Database {
             }
         };
         reach(&options).await?;
-        let store = Store::open(options, settings.database_connections);
+        let store = Store::open(options, settings.database_connections)
+            .with_statement_timeout(settings.database_statement_timeout);
         store.migrate().await?;
         Ok(Self { store, embedded })
     }

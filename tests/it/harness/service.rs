@@ -91,6 +91,12 @@ impl Service {
         Self::start(cluster().await.new_database().await, Clock::system()).await
     }
 
+    /// A service with a database of its own, with these settings.
+    pub async fn alone_with(settings: &[&str]) -> Self {
+        let database = cluster().await.new_database().await;
+        Self::start_with(sandbox_settings(None, settings), database, Clock::system()).await
+    }
+
     /// A service with a database of its own whose clock stands until it is moved.
     pub async fn alone_at(moment: &str) -> Self {
         let moment = Timestamp::parse(moment).expect("a timestamp");
@@ -221,7 +227,8 @@ impl Service {
         let its_clock = clock.clone();
         let its_database = database.clone();
         in_background(async move {
-            let store = its_database.store().with_effort(effort);
+            let timeout = settings.database.database_statement_timeout;
+            let store = its_database.store().with_statement_timeout(timeout).with_effort(effort);
             let server =
                 Server::start(&settings, store.clone(), its_clock).await.expect("the service starts");
             let url = format!("http://{}", server.address);
