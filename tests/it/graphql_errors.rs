@@ -227,11 +227,11 @@ async fn what_takes_too_long_is_given_up() {
 
 #[tokio::test]
 async fn a_statement_may_take_as_long_as_the_settings_say() {
-    let sql = "show statement_timeout";
-    for (seconds, shown) in [("0", "0"), ("1", "1s"), ("600", "10min")] {
-        let service = Service::with_settings(&["--database-statement-timeout", seconds]).await;
-        let store = service.database.store().with_statement_timeout(seconds.parse().unwrap());
-        let timeout: String = sqlx::query_scalar(sql).fetch_one(store.pool()).await.unwrap();
+    let database = Database::new().await;
+    for (seconds, shown) in [(0, "0"), (1, "1s"), (600, "10min")] {
+        let store = database.store().with_statement_timeout(seconds).with_own_connections(1);
+        let shown_there = sqlx::query_scalar("show statement_timeout");
+        let timeout: String = shown_there.fetch_one(store.pool()).await.unwrap();
         assert_eq!(timeout, shown);
         store.close().await;
     }

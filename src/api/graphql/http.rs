@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 
 use super::error::Code;
 use super::{GraphSettings, Schema, cost, definition, page, schema};
-use crate::access::caller::Caller;
+use crate::access::caller::{Caller, UserKind};
 use crate::access::claims::Claims;
 use crate::access::policy::{Policy, PolicyRefusal};
 use crate::api::ApiState;
@@ -167,8 +167,9 @@ impl Graph {
 /// The caller, if the token opens the graph.
 fn admit(claims: &Claims) -> Result<Caller, Refused> {
     Policy::EndUser.admit(claims).map_err(|refusal| {
-        let is_unknown =
-            matches!(refusal, PolicyRefusal::WrongKind { .. }) && Caller::from_claims(claims).is_none();
+        let caller = Caller::from_claims(claims);
+        let is_unknown = matches!(refusal, PolicyRefusal::WrongKind { .. })
+            && caller.is_none_or(|caller| caller.kind == UserKind::Unknown);
         let code = if is_unknown { Code::UserTypeUnknown } else { Code::NotAuthorized };
         let mut message = refusal.to_string();
         if let Some(first) = message.get_mut(..1) {
@@ -255,9 +256,11 @@ fn render(answer: Answer, form: Form, accepted: Form, trace: &TraceId) -> Respon
 /// data.
 fn document(answer: Answer, form: Form, trace: &TraceId) -> (StatusCode, Value) {
     let codes: Vec<Code> = answer.errors.iter().map(Code::of).collect();
-    let data = answer.data.into_json().unwrap_or_default();
+    // No field of the roots may be null, so an error leaves no data (GraphQL section 6.4.4). The library
+    // would leave out the field alone.
+    let data = if codes.is_empty() { answer.data.into_json().unwrap_or_default() } else { Value::Null };
     let status = match codes.first() {
-        Some(code) if data.is_null() && form == Form::Response => code.status(),
+        Some(code) if form == Form::Response => code.status(),
         _ => StatusCode::OK,
     };
     let mut body = Map::new();
@@ -272,7 +275,7 @@ fn document(answer: Answer, form: Form, trace: &TraceId) -> (StatusCode, Value) 
     }
     // Where the request is wrong there is none; where something else is, data is told even as null.
     let is_wrong = codes.iter().any(|code| code.status() == StatusCode::BAD_REQUEST);
-    if !is_wrong || !data.is_null() {
+    if !is_wrong {
         body.insert("data".to_owned(), data);
     }
     (status, Value::Object(body))
