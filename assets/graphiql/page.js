@@ -1,9 +1,10 @@
 // The person of the sandbox in whose name the page asks unless the headers have the token of somebody else.
 const PERSON = "08844397713";
 
-const INBOX = `# The newest dialogs of a person of the sandbox. This page
-# asks in the person's name, unless Headers (below) has the
-# token of somebody else: { "Authorization": "Bearer …" }
+const INBOX = `# The newest dialogs of a person of the
+# sandbox. All is asked in this person's name,
+# unless Headers (below) says otherwise:
+# { "Authorization": "Bearer …" }
 query Inbox {
   searchDialogs(
     input: {
@@ -25,8 +26,8 @@ query Inbox {
 }
 `;
 
-const DIALOG = `# A dialog as the person sees it who opens it.
-# Variables (below) has its id, which Inbox finds.
+const DIALOG = `# A dialog, as it is when the person opens it.
+# Variables (below) has its id; see Inbox.
 query Dialog($id: UUID!) {
   dialogById(dialogId: $id) {
     dialog {
@@ -45,9 +46,10 @@ query Dialog($id: UUID!) {
 }
 `;
 
-const EVENTS = `# What happens to a dialog, as it happens. Needs the
-# dialog's own token, which Dialog gets for ten minutes.
-# Headers (below): { "Digdir-Dialog-Token": "…" }
+const EVENTS = `# What happens to a dialog, as it happens.
+# Headers (below) must have the dialog's own
+# token, good for ten minutes; see Dialog:
+# { "Digdir-Dialog-Token": "…" }
 subscription Events($id: UUID!) {
   dialogEvents(dialogId: $id) {
     id

@@ -15,6 +15,8 @@ const DEAD: &str = "dialogporten_events_dead_total";
 const PUBLISH: &str = "dialogporten_events_publish_duration_seconds";
 const COMMIT_TO_PUBLISH: &str = "dialogporten_events_commit_to_publish_seconds";
 
+const STREAMS: &str = "dialogporten_event_streams_open";
+
 /// Says what is measured.
 pub fn describe() {
     use metrics::{describe_counter, describe_gauge, describe_histogram};
@@ -25,6 +27,7 @@ pub fn describe() {
         "What a sink has not got: rows waiting, events to be tried again, events given up."
     );
     describe_gauge!(OLDEST, "Age of the oldest event that a sink has not got.");
+    describe_gauge!(STREAMS, "Event streams of end users that are open on this instance.");
     describe_counter!(PUBLISHED, "Deliveries.");
     describe_counter!(DEAD, "Events that were given up.");
     describe_histogram!(PUBLISH, "How long a delivery takes.");
@@ -43,6 +46,16 @@ pub fn backlog(backlog: &Backlog) {
         }
         gauge!(OLDEST, "sink" => state.sink.clone()).set(state.oldest_seconds);
     }
+}
+
+/// Notes that a stream of an end user was opened.
+pub(super) fn stream_opened() {
+    gauge!(STREAMS).increment(1.0);
+}
+
+/// Notes that a stream of an end user came to its end.
+pub(super) fn stream_closed() {
+    gauge!(STREAMS).decrement(1.0);
 }
 
 /// How a delivery ended.

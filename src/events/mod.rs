@@ -9,6 +9,7 @@ pub mod cloud_event;
 mod dispatcher;
 mod live;
 pub mod metrics;
+pub mod places;
 pub mod sinks;
 
 use std::sync::Arc;

@@ -155,6 +155,12 @@ impl Store {
         Self { hold_events, ..self }
     }
 
+    /// Whether nothing is told of a dialog before it is visible.
+    #[must_use]
+    pub fn holds_events(&self) -> bool {
+        self.hold_events
+    }
+
     /// The same store on connections of its own, at most `connections`.
     #[must_use]
     pub fn with_own_connections(&self, connections: u32) -> Self {

@@ -1,7 +1,7 @@
 //! The page on which browsers write queries, in a real browser.
 
 use dialogporten::sandbox::token_generator::TokenKind;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::*;
 
@@ -124,58 +124,45 @@ async fn others_ask_with_their_own_token() {
 async fn subscriptions_show_what_happens_until_they_are_stopped() {
     let service = Service::alone().await;
     let Some(mut browser) = open(&service).await else { return };
-    // In the place of the service: a stream that is told what to send.
-    browser
-        .value(
-            "(() => {
-                const ask = fetch;
-                window.asked = [];
-                window.fetch = (link, request) => {
-                    if (request.headers.get('Accept') !== 'text/event-stream') return ask(link, request);
-                    const { headers, body, signal } = request;
-                    window.asked.push({ headers: Object.fromEntries(headers), body: JSON.parse(body) });
-                    const bytes = new TextEncoder();
-                    const start = (stream) => {
-                        window.tell = (text) => stream.enqueue(bytes.encode(text));
-                        signal.addEventListener('abort', () => {
-                            window.stopped = true;
-                            stream.error(signal.reason);
-                        });
-                    };
-                    const options = { headers: { 'Content-Type': 'text/event-stream' } };
-                    return Promise.resolve(new Response(new ReadableStream({ start }), options));
-                };
-            })()",
-        )
-        .await;
+    let (owner, person) = (service.owner(), service.person());
+    let id = owner.created(&dialog()).await;
+    let token = person.opened(id).await["dialogToken"].as_str().expect("a dialog token").to_owned();
+    let run_or_stop = ".graphiql-execute-button";
+    let is_at_rest = "!!document.querySelector('.graphiql-execute-button[aria-label^=Execute]')";
+    let is_open = |event: &Value| {
+        event["method"] == "Network.responseReceived"
+            && event["params"]["response"]["mimeType"] == "text/event-stream"
+    };
+    let is_cancelled =
+        |event: &Value| event["method"] == "Network.loadingFailed" && event["params"]["canceled"] == true;
+
     choose(&mut browser, 3, "Events").await;
-    let id = service.id().to_string();
     write(&mut browser, BELOW, &json!({ "id": id }).to_string()).await;
     browser.click("[data-name='headers']").await;
-    write(&mut browser, BELOW, &json!({ "Digdir-Dialog-Token": "a.b.c" }).to_string()).await;
-    browser.click(".graphiql-execute-button").await;
-    let asked = browser.until("window.tell && window.asked[0]").await;
-    assert_eq!(asked["headers"]["digdir-dialog-token"], "a.b.c");
-    assert!(asked["headers"]["authorization"].as_str().unwrap().starts_with("Bearer ey"), "{asked:#}");
-    assert_eq!(asked["body"]["variables"], json!({ "id": id }));
-
-    // In pieces, with a comment between, as a connection that is kept alive has it.
-    browser.value(r#"tell(':\n\nevent: next\ndata: {"data":{"dialogEvents":{"type":"DIALOG_'), 0"#).await;
-    browser.value(r#"tell('UPDATED"}}}\n\n:\n\n'), 0"#).await;
+    // Beside the token of the page's own.
+    write(&mut browser, BELOW, &json!({ "Digdir-Dialog-Token": token }).to_string()).await;
+    browser.click(run_or_stop).await;
+    browser.until_told(1, is_open).await;
+    owner.patch(id, &json!([{ "op": "replace", "path": "/progress", "value": 7 }])).await.expect(204);
     shown(&mut browser, "DIALOG_UPDATED").await;
-    browser.value(r#"tell('event: next\ndata: {"data":{"dialogEvents":{"type":"DIALOG_DELETED"}}}\n\n'), 0"#).await;
-    shown(&mut browser, "DIALOG_DELETED").await;
-    browser.click(".graphiql-execute-button").await;
-    browser.until("window.stopped").await;
-    browser.until("!!document.querySelector('.graphiql-execute-button[aria-label^=Execute]')").await;
-    shown(&mut browser, "DIALOG_DELETED").await;
+    browser.click(run_or_stop).await;
+    browser.until_told(1, is_cancelled).await;
+    browser.until(is_at_rest).await;
+    shown(&mut browser, "DIALOG_UPDATED").await;
 
-    // One that the service ends, or that it does not begin.
-    browser.value("window.tell = undefined").await;
-    browser.click(".graphiql-execute-button").await;
-    browser.until("!!window.tell").await;
-    browser.value(r#"tell('event: next\ndata: {"data":{"dialogEvents":{"type":"LAST"}}}\n\nevent: complete\ndata: \n\n'), 0"#).await;
-    shown(&mut browser, "LAST").await;
-    browser.until("!!document.querySelector('.graphiql-execute-button[aria-label^=Execute]')").await;
+    write(&mut browser, BELOW, &json!({ "Authorization": format!("Bearer {token}") }).to_string()).await;
+    browser.click(run_or_stop).await;
+    browser.until_told(2, is_open).await;
+    owner.delete(id).await.expect(204);
+    shown(&mut browser, "DIALOG_DELETED").await;
+    browser.click(run_or_stop).await;
+    browser.until(is_at_rest).await;
     assert_eq!(browser.problems(), [""; 0]);
+
+    // One that is refused.
+    write(&mut browser, BELOW, "{}").await;
+    browser.click(run_or_stop).await;
+    shown(&mut browser, "AUTH_NOT_AUTHORIZED").await;
+    browser.until(is_at_rest).await;
+    assert_alone(&browser, &service);
 }

@@ -16,6 +16,7 @@ mod faults;
 mod graphiql;
 mod graphql;
 mod graphql_errors;
+mod graphql_subscription;
 mod harness;
 mod immutability;
 mod instances;

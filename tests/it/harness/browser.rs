@@ -121,6 +121,17 @@ impl Browser {
         }
     }
 
+    /// Waits until the browser has told of so many events for which this holds.
+    pub async fn until_told(&mut self, count: usize, holds: impl Fn(&Value) -> bool) {
+        let began = Instant::now();
+        while self.events.iter().filter(|event| holds(event)).count() < count {
+            assert!(began.elapsed() < PATIENCE, "never told: {:#?}", self.problems());
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            // Brings what was told before its answer.
+            self.value("0").await;
+        }
+    }
+
     /// Clicks into the middle of an element, when it is there.
     pub async fn click(&mut self, selector: &str) {
         let middle = self

@@ -333,11 +333,20 @@ impl Service {
         self.person_with(PERSON_NUMBER, 3)
     }
 
+    /// A token of the person to whom most dialogs belong.
+    pub fn person_token(&self) -> String {
+        self.token_of_person(PERSON_NUMBER, 3)
+    }
+
     /// A person who has logged in at this level.
     pub fn person_with(&self, number: &str, level: u8) -> Client {
+        self.with_token(&self.token_of_person(number, level))
+    }
+
+    fn token_of_person(&self, number: &str, level: u8) -> String {
         let level = level.to_string();
         let parameters = [("pid", number), ("authLvl", level.as_str()), ("scopes", END_USER)];
-        self.with_token(&self.token(TokenKind::Personal, &parameters))
+        self.token(TokenKind::Personal, &parameters)
     }
 
     /// The system user that reads for organisation 310057223.
