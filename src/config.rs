@@ -82,6 +82,15 @@ pub struct ServeSettings {
         value_parser = BoolishValueParser::new()
     )]
     pub graphql_introspection: bool,
+    /// Origins of web pages that may ask the graph from browsers, such as `https://portal.example`, with
+    /// commas between them. Pages of other origins may not.
+    #[arg(
+        long,
+        env = "DIALOGPORTEN_GRAPHQL_ORIGINS",
+        value_name = "ORIGIN,…",
+        value_delimiter = ','
+    )]
+    pub graphql_origins: Vec<String>,
     /// The database.
     #[command(flatten, next_help_heading = "Database")]
     pub database: DatabaseSettings,
@@ -148,6 +157,16 @@ pub struct EventSettings {
         value_parser = BoolishValueParser::new()
     )]
     pub events_publish_expired: bool,
+    /// Event streams of end users that may be open on this instance at a time, and as many WebSockets. Each
+    /// needs a file descriptor.
+    #[arg(
+        long,
+        env = "DIALOGPORTEN_EVENTS_STREAMS",
+        value_name = "COUNT",
+        default_value_t = 20_000,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
+    pub events_streams: u32,
     /// Days for which events are kept at least: streams and change feeds can be taken up again, and
     /// events be told again, for as long. Events that a sink has not got yet are kept longer.
     #[arg(
@@ -370,6 +389,16 @@ pub struct DatabaseSettings {
         value_parser = clap::value_parser!(u32).range(1..=1000)
     )]
     pub database_connections: u32,
+    /// Seconds that a statement may take, 0 for as long as it takes. A search that takes longer is
+    /// answered with 422, as one that asks for too much, everything else with 503.
+    #[arg(
+        long,
+        env = "DIALOGPORTEN_DATABASE_STATEMENT_TIMEOUT",
+        value_name = "SECONDS",
+        default_value_t = 20,
+        value_parser = clap::value_parser!(u32).range(0..=600)
+    )]
+    pub database_statement_timeout: u32,
     /// Directory in which the sandbox's own PostgreSQL keeps its data.
     #[arg(long, env = "DIALOGPORTEN_DATA_DIR", value_name = "DIRECTORY", default_value = ".dialogporten")]
     pub data_dir: PathBuf,

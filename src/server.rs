@@ -19,7 +19,6 @@ use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -33,7 +32,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::access::Access;
 use crate::access::dialog_token::DialogTokenSigner;
-use crate::access::token::TokenVerifier;
+use crate::access::token::{Issuer, IssuerKeys, TokenVerifier};
 use crate::altinn::{Platform, PlatformFailure};
 use crate::api::graphql::GraphSettings;
 use crate::api::http::context;
@@ -45,6 +44,7 @@ use crate::clock::Clock;
 use crate::config::{DatabaseSettings, MigratedSettings, Mode, ServeSettings};
 use crate::dialog::create::SeenElsewhere;
 use crate::events::cloud_event::CloudEvents;
+use crate::events::places::Places;
 use crate::events::sinks::{Memory, PublishingToken};
 use crate::events::{Events, Live};
 use crate::sandbox::catalogue::{CatalogueError, LiveCatalogue};
@@ -55,8 +55,8 @@ use crate::store::{Store, StoreFailure};
 use crate::telemetry;
 use crate::timestamp::Timestamp;
 
-/// Most connections at a time; more wait to be accepted.
-const MOST_CONNECTIONS: usize = 10_000;
+/// Most connections at a time beside those of event streams; more wait to be accepted.
+const MOST_CONNECTIONS: u32 = 10_000;
 
 /// How long a connection may take to send the head of a request, and stay without one. Longer than
 /// load balancers keep unused connections, so that they and not we close them.
@@ -129,7 +129,8 @@ impl Database {
             }
         };
         reach(&options).await?;
-        let store = Store::open(options, settings.database_connections);
+        let store = Store::open(options, settings.database_connections)
+            .with_statement_timeout(settings.database_statement_timeout);
         store.migrate().await?;
         Ok(Self { store, embedded })
     }
@@ -191,6 +192,9 @@ pub struct Server {
     background: JoinSet<()>,
     events: Events,
     live: Arc<Live>,
+    /// A permit for each WebSocket that is not open.
+    sockets: Arc<Semaphore>,
+    most_sockets: u32,
     measuring: tokio::task::JoinHandle<()>,
 }
 
@@ -268,6 +272,9 @@ impl Server {
             settings.events.events_publish_updated_on_seen,
             settings.events.events_publish_expired,
         );
+        let streams = settings.events.events_streams as usize;
+        let sockets = Arc::new(Semaphore::new(streams));
+        let dialog_tokens = own_tokens(&backing.dialog_tokens)?;
         let publishing = backing.publishing_token.as_ref();
         let work =
             events::work(&settings.events, &public_url, &store, &clock, &cloud_events, &memory, publishing)?;
@@ -280,6 +287,7 @@ impl Server {
             seen_elsewhere: seen_elsewhere(&settings.migrated)?,
             pseudonyms: Pseudonyms::new(&backing.pseudonym_secret),
             live: Arc::clone(&live),
+            places: Places::new(streams),
             cloud_events,
             seal: Seal::new(&backing.pseudonym_secret),
         });
@@ -288,8 +296,10 @@ impl Server {
         let api = Arc::new(Api {
             app: Arc::clone(&app),
             tokens: backing.tokens,
+            dialog_tokens,
             maintenance,
             readiness: readiness.clone(),
+            sockets: Arc::clone(&sockets),
         });
         let mut background = backing.background;
         let every = settings.platform.registry_refresh;
@@ -300,16 +310,21 @@ impl Server {
             Some(_) => Some(backing.routes.merge(sandbox::explain(&api))),
             None => None,
         };
-        let graph =
-            GraphSettings { introspection: settings.graphql_introspection, page: own_routes.is_some() };
-        let router = router(&api, &public_url, graph, clock.clone(), timeout, own_routes);
+        let graph = GraphSettings {
+            introspection: settings.graphql_introspection,
+            page: own_routes.is_some(),
+            origins: origins(&settings.graphql_origins)?,
+            timeout,
+        };
+        let router = router(&api, &public_url, &graph, clock.clone(), timeout, own_routes);
 
         let (stop, stopped) = watch::channel(false);
         let service = MapRequestLayer::new(
             context::normalize::<Incoming> as fn(Request<Incoming>) -> Request<Incoming>,
         )
         .layer(router);
-        let serving = tokio::spawn(serve(listener, service, stopped));
+        let connections = MOST_CONNECTIONS + settings.events.events_streams;
+        let serving = tokio::spawn(serve(listener, service, connections, stopped));
         let events = Events::start(&store, &live, work);
         let measuring = tokio::spawn(telemetry::keep_metrics());
         let reloader = Reloader { app, clock, catalogue: backing.catalogue };
@@ -323,6 +338,8 @@ impl Server {
             background,
             events,
             live,
+            sockets,
+            most_sockets: settings.events.events_streams,
             measuring,
         })
     }
@@ -354,6 +371,11 @@ impl Server {
             tracing::warn!("some requests did not end in time");
             self.serving.abort();
         }
+        // WebSockets have left the connections that are waited for.
+        let closed = self.sockets.acquire_many(self.most_sockets);
+        if tokio::time::timeout(Duration::from_secs(5), closed).await.is_err() {
+            tracing::warn!("some WebSockets did not close in time");
+        }
         self.events.stop(Duration::from_secs(5)).await;
         self.measuring.abort();
     }
@@ -363,9 +385,13 @@ type Service = MapRequest<Router, fn(Request<Incoming>) -> Request<Incoming>>;
 
 /// Answers connections until told to stop; then lets those come to their end that have begun a
 /// request. A connection on which no request arrives in time is closed.
-async fn serve(listener: TcpListener, service: Service, mut stopped: watch::Receiver<bool>) {
-    let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+async fn serve(
+    listener: TcpListener,
+    service: Service,
+    connections: u32,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let places = Arc::new(Semaphore::new(connections as usize));
     loop {
         let accepted = tokio::select! {
             _ = stopped.wait_for(|stopped| *stopped) => break,
@@ -379,17 +405,31 @@ async fn serve(listener: TcpListener, service: Service, mut stopped: watch::Rece
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_PATIENCE)
-            .serve_connection(TokioIo::new(connection), TowerToHyperService::new(service.clone()));
-        let connection = graceful.watch(connection);
+            .serve_connection(TokioIo::new(connection), TowerToHyperService::new(service.clone()))
+            .with_upgrades();
+        let mut stopped = stopped.clone();
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            let mut connection = std::pin::pin!(connection);
+            let stop = async { drop(stopped.wait_for(|stopped| *stopped).await) };
+            let outcome = tokio::select! {
+                outcome = connection.as_mut() => Some(outcome),
+                () = stop => None,
+            };
+            let outcome = match outcome {
+                Some(outcome) => outcome,
+                None => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = outcome {
                 tracing::debug!(%error, "a connection failed");
             }
             drop(place);
         });
     }
     drop(listener);
-    graceful.shutdown().await;
+    let _ = places.acquire_many(connections).await;
 }
 
 async fn accept(
@@ -421,6 +461,32 @@ fn seen_elsewhere(settings: &MigratedSettings) -> Result<SeenElsewhere, StartFai
     Ok(SeenElsewhere { created_before, of_altinn2: settings.seen_altinn2 })
 }
 
+/// Checks the tokens that we sign ourselves.
+fn own_tokens(signer: &DialogTokenSigner) -> Result<TokenVerifier, StartFailure> {
+    let keys = IssuerKeys::from_jwks(&signer.jwks())
+        .map_err(|fault| StartFailure::Setting(format!("The keys of dialog tokens cannot be used: {fault}.")))?;
+    Ok(TokenVerifier::new(vec![Arc::new(Issuer::new("Dialogporten", signer.issuer(), keys))]))
+}
+
+/// The origins of a setting, as browsers send them (RFC 6454, section 7).
+fn origins(setting: &[String]) -> Result<Vec<HeaderValue>, StartFailure> {
+    let given = setting.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
+    let read = |text: &str| {
+        let url = url::Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+        let origin = url.origin().ascii_serialization();
+        (origin == text.trim_end_matches('/')).then(|| HeaderValue::from_str(&origin).ok())?
+    };
+    let origins = given.map(|text| {
+        read(text).ok_or_else(|| {
+            let text = format!(
+                "DIALOGPORTEN_GRAPHQL_ORIGINS must have origins, such as https://portal.example; {text:?} is none."
+            );
+            StartFailure::Setting(text)
+        })
+    });
+    origins.collect()
+}
+
 /// The moment that the setting `name` tells; an empty setting is none.
 fn moment(setting: Option<&String>, name: &str) -> Result<Option<Timestamp>, StartFailure> {
     let setting = setting.filter(|text| !text.is_empty());
@@ -437,7 +503,7 @@ fn moment(setting: Option<&String>, name: &str) -> Result<Option<Timestamp>, Sta
 fn router(
     api: &ApiState,
     public_url: &str,
-    graph: GraphSettings,
+    graph: &GraphSettings,
     clock: Clock,
     timeout: Duration,
     sandbox: Option<Router>,

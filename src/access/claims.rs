@@ -40,6 +40,8 @@ pub struct Claims {
     pub platform_ids: PlatformIds,
     /// The dialog that one of our own dialog tokens is about (`i`).
     pub dialog_id: Option<Uuid>,
+    /// The party of that dialog (`p`).
+    pub dialog_party: Option<PartyUrn>,
 }
 
 /// A system that acts in its own name.
@@ -76,6 +78,7 @@ impl Claims {
                 party_uuid: text(payload, "urn:altinn:party:uuid").and_then(|id| Uuid::try_parse(id).ok()),
             },
             dialog_id: text(payload, "i").and_then(|id| Uuid::try_parse(id).ok()),
+            dialog_party: text(payload, "p").and_then(PartyUrn::parse),
         }
     }
 }

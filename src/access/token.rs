@@ -482,7 +482,9 @@ impl TokenVerifier {
     }
 }
 
-fn sha256(text: &str) -> [u8; 32] {
+/// Digest of a token, by which it is known again without being kept.
+#[must_use]
+pub fn sha256(text: &str) -> [u8; 32] {
     let mut bytes = [0; 32];
     bytes.copy_from_slice(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
     bytes

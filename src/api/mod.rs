@@ -11,6 +11,7 @@ pub mod service_owner;
 use std::sync::Arc;
 
 use axum::Router;
+use tokio::sync::Semaphore;
 
 use self::graphql::GraphSettings;
 use self::http::operation::Endpoints;
@@ -24,10 +25,14 @@ pub struct Api {
     pub app: Arc<App>,
     /// Checks access tokens.
     pub tokens: TokenVerifier,
+    /// Checks dialog tokens, with which dialogs can be followed.
+    pub dialog_tokens: TokenVerifier,
     /// Whether all requests are turned away, and until when.
     pub maintenance: Option<Maintenance>,
     /// Whether this instance wants traffic.
     pub readiness: public::Readiness,
+    /// A permit for each WebSocket that may be open.
+    pub sockets: Arc<Semaphore>,
 }
 
 /// A time in which requests are turned away.
@@ -47,7 +52,7 @@ pub fn endpoints() -> Endpoints {
 }
 
 /// All routes of an API that is reached under `public_url`.
-pub fn router(state: &ApiState, public_url: &str, graph: GraphSettings) -> Router<ApiState> {
+pub fn router(state: &ApiState, public_url: &str, graph: &GraphSettings) -> Router<ApiState> {
     let endpoints = endpoints();
     let documents = openapi::router(&endpoints.operations(), public_url);
     endpoints.into_router(state).merge(documents).merge(graphql::router(graph)).merge(public::health())

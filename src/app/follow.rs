@@ -13,12 +13,13 @@ use crate::access::ListedDialogs;
 use crate::access::caller::Caller;
 use crate::dialog::refusal::Refusal;
 use crate::events::cloud_event::CloudEvent;
+use crate::events::places::Place;
 use crate::events::{Next, Stream, Wanted};
 use crate::store::{DetailParts, DialogDetail, LogEntry, Position, key_of};
 use crate::timestamp::Timestamp;
 
 /// How long a stream may be silent; what the user may see is looked at again as often.
-const HEARTBEAT: Duration = Duration::from_secs(15);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// A place in what happens: after one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +92,7 @@ pub struct Follow {
     dialog: Option<Uuid>,
     listed: ListedDialogs,
     stream: Stream,
+    _place: Place,
     /// What the follower has heard before.
     after: Option<Mark>,
     ready: VecDeque<Followed>,
@@ -138,18 +140,28 @@ impl App {
         wanted: Wanted,
         after: Option<Mark>,
     ) -> Result<Follow, Failure> {
+        let place = self.places.take(None)?;
         let end = self.store.log_end().await?;
         let mut ready = VecDeque::new();
         let floor = self.store.log_floor().await?;
-        let known =
-            after.filter(|mark| mark.position >= floor && mark.position.transaction <= end.transaction);
+        let known = after.filter(|mark| is_known(mark.position, floor, end));
         if after.is_some() && known.is_none() {
             ready.push_back(Followed::Missed);
         }
         // The change itself is read again: it may have more events.
         let start = known.map_or(end, |mark| mark.position.before());
         let stream = self.live.stream(start, wanted);
-        Ok(Follow { caller, token_end, dialog, listed, stream, after: known, ready, has_ended: false })
+        Ok(Follow {
+            caller,
+            token_end,
+            dialog,
+            listed,
+            stream,
+            _place: place,
+            after: known,
+            ready,
+            has_ended: false,
+        })
     }
 
     /// The dialog's party, if the user may open the dialog now.
@@ -164,6 +176,17 @@ impl App {
         self.admit(reader, dialog, &[], service_owner_labels, self.clock.now()).await?;
         Ok(detail.dialog.party.as_str().to_owned())
     }
+}
+
+/// Whether all that came after a position is still in the log.
+pub(super) fn is_known(position: Position, floor: Position, end: Position) -> bool {
+    position >= floor && position.transaction <= end.transaction
+}
+
+/// Whether nobody can see the dialog that an entry tells of too early. Where such entries are held until
+/// somebody can, all that are told are due, by the clock of whoever has let them go.
+pub(super) fn is_hidden(app: &App, entry: &LogEntry) -> bool {
+    !app.store.holds_events() && entry.batch.hidden_until.is_some_and(|visible| visible > app.clock.now())
 }
 
 impl Follow {
@@ -241,8 +264,7 @@ impl Follow {
     }
 
     async fn hear(&mut self, app: &App, entry: &Arc<LogEntry>) {
-        let now = app.clock.now();
-        if entry.batch.hidden_until.is_some_and(|visible| visible > now) {
+        if is_hidden(app, entry) {
             return;
         }
         if self.dialog.is_none() && !self.lists(app, entry).await {

@@ -18,6 +18,7 @@ mod registry;
 mod repetition;
 mod search_dialogs;
 mod service_resources;
+mod subscribe;
 mod turns;
 mod update_dialog;
 mod view;
@@ -32,6 +33,7 @@ use crate::dialog::create::SeenElsewhere;
 use crate::dialog::refusal::Refusal;
 use crate::events::Live;
 use crate::events::cloud_event::CloudEvents;
+use crate::events::places::{NoPlace, Places};
 use crate::search::Seal;
 use crate::store::{Store, StoreFailure};
 
@@ -59,6 +61,7 @@ pub use service_resources::{
     ServiceResourceCatalogueView, ServiceResourceMetadataView, ServiceResourceOwnerView,
     ServiceResourceRoleView, ServiceResourceView,
 };
+pub use subscribe::{News, Subscribed, Subscription};
 pub use turns::Turns;
 pub use update_dialog::{Changed, Command, NewState, Request};
 pub use view::{
@@ -85,6 +88,8 @@ pub struct App {
     pub pseudonyms: Pseudonyms,
     /// What is told, as it happens.
     pub live: Arc<Live>,
+    /// How many may be told at a time.
+    pub places: Arc<Places>,
     /// Makes of it what is sent.
     pub cloud_events: CloudEvents,
     /// Signs continuation tokens.
@@ -103,4 +108,7 @@ pub enum Failure {
     /// The database did not do what it was asked to.
     #[error(transparent)]
     Store(#[from] StoreFailure),
+    /// Too many are told what happens.
+    #[error(transparent)]
+    NoPlace(#[from] NoPlace),
 }

@@ -22,6 +22,8 @@ pub const SERVICE_OWNER_LABEL: std::ops::RangeInclusive<usize> = 3..=255;
 pub const SERVICE_OWNER_LABELS: usize = 20;
 /// Dialogs whose labels are changed by one request.
 pub const BULK_DIALOGS: std::ops::RangeInclusive<usize> = 1..=200;
+/// The same, through the graph.
+pub const GRAPH_BULK_DIALOGS: std::ops::RangeInclusive<usize> = 1..=100;
 /// Values of `progress`.
 pub const PROGRESS: std::ops::RangeInclusive<i32> = 0..=100;
 /// Most GUI actions of priority primary, secondary and tertiary.
@@ -124,6 +126,7 @@ const TABLE: &[Limit] = &[
         unit: "transmissions",
     },
     within("dialogs whose labels are changed by one request", &BULK_DIALOGS, "dialogs"),
+    within("the same, through the graph", &GRAPH_BULK_DIALOGS, "dialogs"),
     Limit {
         what: "how far ahead of the service's clock a time may lie that must have passed",
         least: 0,

@@ -1,16 +1,20 @@
 //! The log as it grows, for streams that are open on this instance.
+//!
+//! One reader follows the log for all of them and gives each entry to those streams alone that want it:
+//! a stream that nothing happens to costs nothing. What a stream has not taken waits for it, up to a
+//! bound; one that lags behind that reads the log by itself until it has caught up.
 
-use std::collections::{HashSet, VecDeque};
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use super::POLL;
 use crate::store::{LogEntry, Position, Store, key_of};
 
-/// How many entries a stream may lag behind before it reads the log by itself again.
-const BUFFER: usize = 2_048;
+/// How many entries may wait for a stream before it reads the log by itself again.
+const BUFFER: usize = 256;
 
 /// How many entries are read at once.
 const BATCH: i64 = 500;
@@ -18,13 +22,12 @@ const BATCH: i64 = 500;
 /// One reader of the log for all streams of this instance.
 pub struct Live {
     store: Store,
-    /// `None`: the log was not followed for a while; whoever hears it reads on by itself.
-    entries: broadcast::Sender<Option<Arc<LogEntry>>>,
+    streams: Arc<Streams>,
     closing: watch::Sender<bool>,
 }
 
 /// Which entries a stream gives.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {
     /// All.
     Everything,
@@ -34,37 +37,37 @@ pub enum Wanted {
     Dialog(i64, Uuid),
 }
 
-impl Wanted {
-    fn has(&self, entry: &LogEntry) -> bool {
-        match self {
-            Self::Everything => true,
-            Self::Parties(keys) => keys.contains(&key_of(&entry.batch.party)),
-            Self::Dialog(_, dialog) => entry.dialog == *dialog,
-        }
-    }
-}
-
 impl Live {
     /// Nothing is read yet.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        let (entries, _) = broadcast::channel(BUFFER);
-        let (closing, _) = watch::channel(false);
-        Self { store, entries, closing }
+        Self { store, streams: Arc::default(), closing: watch::Sender::new(false) }
     }
 
     /// Ends all streams, and lets no new one begin.
     pub fn close(&self) {
+        let mut open = self.streams.lock();
+        open.is_closed = true;
+        open.inboxes.values().for_each(|inbox| inbox.close());
+        drop(open);
         self.closing.send_replace(true);
+    }
+
+    /// Tells whether all streams have ended and no new one begins.
+    #[must_use]
+    pub fn closing(&self) -> watch::Receiver<bool> {
+        self.closing.subscribe()
     }
 
     /// The entries after a position, those that are there first and then those that come.
     #[must_use]
     pub fn stream(&self, after: Position, wanted: Wanted) -> Stream {
+        let (number, inbox) = self.streams.open(&wanted);
         Stream {
             store: self.store.clone(),
-            live: self.entries.subscribe(),
-            closing: self.closing.subscribe(),
+            streams: Arc::clone(&self.streams),
+            number,
+            inbox,
             wanted,
             after,
             read: VecDeque::new(),
@@ -76,7 +79,7 @@ impl Live {
     pub async fn follow(self: Arc<Self>, mut bell: watch::Receiver<u64>) {
         let mut position = None;
         loop {
-            if self.entries.receiver_count() == 0 {
+            if self.streams.lock().inboxes.is_empty() {
                 position = None;
                 // Whoever begins a stream reads the log first, and so needs nobody for a while.
                 tokio::time::sleep(POLL / 20).await;
@@ -98,26 +101,165 @@ impl Live {
             None => {
                 let end = self.store.log_end().await?;
                 // What streams have read before may end before this.
-                let _ = self.entries.send(None);
+                self.streams.lock().inboxes.values().for_each(|inbox| inbox.lag());
                 end
             }
         };
         let entries = self.store.log_after(after, BATCH).await?;
         *position = Some(entries.last().map_or(after, |entry| entry.position));
         let is_full = i64::try_from(entries.len()).is_ok_and(|count| count == BATCH);
-        for entry in entries {
-            // Nobody may be left to hear it.
-            let _ = self.entries.send(Some(Arc::new(entry)));
-        }
+        self.streams.give(entries);
         Ok(is_full)
     }
+}
+
+/// The streams that are open, by what they want.
+#[derive(Default)]
+struct Streams(Mutex<Open>);
+
+#[derive(Default)]
+struct Open {
+    is_closed: bool,
+    /// Number of the last stream.
+    last: u64,
+    inboxes: HashMap<u64, Arc<Inbox>>,
+    everything: BTreeSet<u64>,
+    parties: BTreeSet<(i64, u64)>,
+    dialogs: BTreeSet<(Uuid, u64)>,
+}
+
+impl Streams {
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        // Nothing that is done under the lock can be left half done.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn open(&self, wanted: &Wanted) -> (u64, Arc<Inbox>) {
+        let mut open = self.lock();
+        open.last += 1;
+        let number = open.last;
+        let inbox = Arc::new(Inbox::default());
+        if open.is_closed {
+            inbox.close();
+        }
+        open.inboxes.insert(number, Arc::clone(&inbox));
+        open.want(number, wanted);
+        (number, inbox)
+    }
+
+    fn give(&self, entries: Vec<LogEntry>) {
+        let open = self.lock();
+        for entry in entries {
+            let entry = Arc::new(entry);
+            let party = key_of(&entry.batch.party);
+            let of_party = open.parties.range((party, 0)..=(party, u64::MAX)).map(|(_, number)| number);
+            let of_dialog = open.dialogs.range((entry.dialog, 0)..=(entry.dialog, u64::MAX));
+            let of_dialog = of_dialog.map(|(_, number)| number);
+            for number in open.everything.iter().chain(of_party).chain(of_dialog) {
+                if let Some(inbox) = open.inboxes.get(number) {
+                    inbox.put(&entry);
+                }
+            }
+        }
+    }
+}
+
+impl Open {
+    fn want(&mut self, number: u64, wanted: &Wanted) {
+        match wanted {
+            Wanted::Everything => drop(self.everything.insert(number)),
+            Wanted::Parties(keys) => self.parties.extend(keys.iter().map(|key| (*key, number))),
+            Wanted::Dialog(_, dialog) => drop(self.dialogs.insert((*dialog, number))),
+        }
+    }
+
+    fn forget(&mut self, number: u64, wanted: &Wanted) {
+        match wanted {
+            Wanted::Everything => drop(self.everything.remove(&number)),
+            Wanted::Parties(keys) => {
+                for key in keys.iter() {
+                    self.parties.remove(&(*key, number));
+                }
+            }
+            Wanted::Dialog(_, dialog) => drop(self.dialogs.remove(&(*dialog, number))),
+        }
+    }
+}
+
+/// What waits for a stream.
+#[derive(Default)]
+struct Inbox {
+    waiting: Mutex<Waiting>,
+    arrived: Notify,
+}
+
+#[derive(Default)]
+struct Waiting {
+    entries: VecDeque<Arc<LogEntry>>,
+    /// Something was not kept: the stream has to read on by itself.
+    has_lagged: bool,
+    is_closed: bool,
+}
+
+impl Inbox {
+    fn change(&self, change: impl FnOnce(&mut Waiting)) {
+        change(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        self.arrived.notify_one();
+    }
+
+    fn put(&self, entry: &Arc<LogEntry>) {
+        self.change(|waiting| {
+            if waiting.entries.len() == BUFFER {
+                waiting.has_lagged = true;
+            }
+            if waiting.has_lagged {
+                waiting.entries = VecDeque::new();
+            } else {
+                waiting.entries.push_back(Arc::clone(entry));
+            }
+        });
+    }
+
+    fn lag(&self) {
+        self.change(|waiting| {
+            waiting.has_lagged = true;
+            waiting.entries = VecDeque::new();
+        });
+    }
+
+    fn close(&self) {
+        self.change(|waiting| waiting.is_closed = true);
+    }
+
+    /// All that waits.
+    fn take(&self) -> Taken {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.is_closed {
+            Taken::Closed
+        } else if std::mem::take(&mut waiting.has_lagged) {
+            Taken::Lagged
+        } else {
+            Taken::Entries(std::mem::take(&mut waiting.entries))
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_closed
+    }
+}
+
+enum Taken {
+    Entries(VecDeque<Arc<LogEntry>>),
+    Lagged,
+    Closed,
 }
 
 /// The entries of the log that somebody wants, one after the other.
 pub struct Stream {
     store: Store,
-    live: broadcast::Receiver<Option<Arc<LogEntry>>>,
-    closing: watch::Receiver<bool>,
+    streams: Arc<Streams>,
+    number: u64,
+    inbox: Arc<Inbox>,
     wanted: Wanted,
     after: Position,
     read: VecDeque<Arc<LogEntry>>,
@@ -137,18 +279,28 @@ pub enum Next {
 impl Stream {
     /// Wants other entries from now on.
     pub fn want(&mut self, wanted: Wanted) {
+        if wanted == self.wanted {
+            return;
+        }
+        let mut open = self.streams.lock();
+        open.forget(self.number, &self.wanted);
+        open.want(self.number, &wanted);
+        drop(open);
         self.wanted = wanted;
     }
 
     /// Waits for the next entry. Nothing is lost when this is given up and called again.
     pub async fn next(&mut self) -> Next {
         loop {
-            if *self.closing.borrow() {
+            if self.inbox.is_closed() {
                 return Next::End;
             }
-            if let Some(entry) = self.read.pop_front() {
-                self.after = entry.position;
-                return Next::Entry(entry);
+            while let Some(entry) = self.read.pop_front() {
+                // What was read from the log may come live, too.
+                if entry.position > self.after {
+                    self.after = entry.position;
+                    return Next::Entry(entry);
+                }
             }
             if !self.is_live {
                 match self.catch_up().await {
@@ -160,25 +312,16 @@ impl Stream {
                 }
                 continue;
             }
-            let received = tokio::select! {
-                received = self.live.recv() => received,
-                _ = self.closing.wait_for(|closing| *closing) => return Next::End,
-            };
-            match received {
-                Ok(Some(entry)) if entry.position > self.after => {
-                    self.after = entry.position;
-                    if self.wanted.has(&entry) {
-                        return Next::Entry(entry);
-                    }
-                }
-                Ok(Some(_)) => {}
-                Ok(None) | Err(broadcast::error::RecvError::Lagged(_)) => self.is_live = false,
-                Err(broadcast::error::RecvError::Closed) => return Next::End,
+            match self.inbox.take() {
+                Taken::Closed => return Next::End,
+                Taken::Lagged => self.is_live = false,
+                Taken::Entries(entries) if entries.is_empty() => self.inbox.arrived.notified().await,
+                Taken::Entries(entries) => self.read = entries,
             }
         }
     }
 
-    /// Reads what is in the log already. Live since before it was read: so nothing is missing between.
+    /// Reads what is in the log already. Open since before it was read: so nothing is missing between.
     async fn catch_up(&mut self) -> Result<(), crate::store::StoreFailure> {
         // Seen first: everything below has been committed, so the read below misses none of it.
         let end = self.store.log_end().await?;
@@ -198,5 +341,13 @@ impl Stream {
         }
         self.read.extend(entries.into_iter().map(Arc::new));
         Ok(())
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let mut open = self.streams.lock();
+        open.inboxes.remove(&self.number);
+        open.forget(self.number, &self.wanted);
     }
 }

@@ -16,6 +16,8 @@ const DEAD: &str = "dialogporten_events_dead_total";
 const PUBLISH: &str = "dialogporten_events_publish_duration_seconds";
 const COMMIT_TO_PUBLISH: &str = "dialogporten_events_commit_to_publish_seconds";
 
+const STREAMS: &str = "dialogporten_event_streams_open";
+
 /// Says what is measured.
 pub fn describe() {
     use metrics::{describe_counter, describe_gauge, describe_histogram};
@@ -29,6 +31,7 @@ pub fn describe() {
     describe_gauge!(DISABLED, "1 for a sink that has said that it is gone and was not enabled since.");
     describe_counter!(PUBLISHED, "Deliveries, by how they ended: delivered, failed, refused.");
     describe_counter!(DEAD, "Events that were given up: refused by the sink, or tried for too long.");
+    describe_gauge!(STREAMS, "Event streams of end users that are open on this instance.");
     describe_histogram!(PUBLISH, "How long a delivery takes.");
     describe_histogram!(COMMIT_TO_PUBLISH, "From the change to the end of the delivery.");
 }
@@ -47,6 +50,16 @@ pub fn backlog(backlog: &Backlog) {
         gauge!(DISABLED, "sink" => state.sink.clone())
             .set(f64::from(u8::from(state.disabled_since.is_some())));
     }
+}
+
+/// Notes that a stream of an end user was opened.
+pub(super) fn stream_opened() {
+    gauge!(STREAMS).increment(1.0);
+}
+
+/// Notes that a stream of an end user came to its end.
+pub(super) fn stream_closed() {
+    gauge!(STREAMS).decrement(1.0);
 }
 
 /// How a delivery ended.

@@ -10,6 +10,7 @@ mod dispatcher;
 mod live;
 pub mod metrics;
 pub mod operations;
+pub mod places;
 pub mod sinks;
 
 use std::sync::Arc;

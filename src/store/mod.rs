@@ -54,7 +54,7 @@ pub struct Store {
     effort: Effort,
 }
 
-/// How long a statement may take.
+/// How long a statement may take, unless the settings say otherwise.
 const STATEMENT_TIMEOUT: &str = "20s";
 
 /// The database did not do what it was asked to.
@@ -129,8 +129,13 @@ impl Store {
             ("statement_timeout", STATEMENT_TIMEOUT),
             ("idle_in_transaction_session_timeout", "60s"),
         ]);
+        let connections = Self::connections(options, connections);
+        Self { connections, effort: Effort::USUAL, hold_events: true, told: Arc::default() }
+    }
+
+    fn connections(options: PgConnectOptions, count: u32) -> Arc<Connections> {
         let pool = PgPoolOptions::new()
-            .max_connections(connections)
+            .max_connections(count)
             .acquire_timeout(PATIENCE)
             .idle_timeout(Duration::from_mins(10))
             .max_lifetime(Duration::from_mins(30))
@@ -145,8 +150,7 @@ impl Store {
                 })
             })
             .connect_lazy_with(options);
-        let connections = Arc::new(Connections::of(pool, connections));
-        Self { connections, effort: Effort::USUAL, hold_events: true, told: Arc::default() }
+        Arc::new(Connections::of(pool, count))
     }
 
     /// The same store, which holds what is told of a dialog until the dialog is visible, or does not.
@@ -155,11 +159,27 @@ impl Store {
         Self { hold_events, ..self }
     }
 
+    /// Whether nothing is told of a dialog before it is visible.
+    #[must_use]
+    pub fn holds_events(&self) -> bool {
+        self.hold_events
+    }
+
     /// The same store on connections of its own, at most `connections`.
     #[must_use]
     pub fn with_own_connections(&self, connections: u32) -> Self {
         let options = self.pool().connect_options().as_ref().clone();
-        Self { connections: Self::open(options, connections).connections, ..self.clone() }
+        Self { connections: Self::connections(options, connections), ..self.clone() }
+    }
+
+    /// The same store, whose statements may take so many seconds, 0 for as long as they take.
+    #[must_use]
+    pub fn with_statement_timeout(self, seconds: u32) -> Self {
+        let options = self.pool().connect_options().as_ref().clone();
+        // Of two values the last one counts.
+        let options = options.options([("statement_timeout", format!("{seconds}s"))]);
+        let count = self.pool().options().get_max_connections();
+        Self { connections: Self::connections(options, count), ..self }
     }
 
     /// Searches with another effort, as tests do that want to see where it ends.

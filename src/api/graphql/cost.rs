@@ -115,6 +115,13 @@ impl<'a> Count<'a> {
         within: &mut Vec<&'a Name>,
     ) -> Result<(), (Code, String)> {
         for selection in &set.items {
+            // Fragments without fields of their own cost time, too.
+            self.fields += 1;
+            if self.fields > FIELDS {
+                let text =
+                    format!("A request may have at most {FIELDS} fields, those of fragments included.");
+                return Err((Code::ComplexityLimit, text));
+            }
             match &selection.node {
                 Selection::Field(field) => self.field(&field.node, depth, times, within)?,
                 Selection::InlineFragment(fragment) => {
@@ -142,11 +149,6 @@ impl<'a> Count<'a> {
         times: usize,
         within: &mut Vec<&'a Name>,
     ) -> Result<(), (Code, String)> {
-        self.fields += 1;
-        if self.fields > FIELDS {
-            let text = format!("A request may have at most {FIELDS} fields, those of fragments included.");
-            return Err((Code::ComplexityLimit, text));
-        }
         if depth > DEPTH {
             let text = format!("Fields may be nested at most {DEPTH} deep.");
             return Err((Code::DepthLimit, text));

@@ -114,6 +114,7 @@ pub(super) fn top_level(failure: Failure) -> Error {
             tracing::error!(error = %failure, "the platform failed");
             Code::UpstreamUnavailable.error("A service of the platform did not answer; try again later.")
         }
+        Failure::NoPlace(refusal) => Code::Busy.error(refusal.to_string()),
         Failure::Store(failure @ (StoreFailure::Busy | StoreFailure::TimedOut | StoreFailure::Conflict)) => {
             tracing::warn!(error = %failure, "the database is too slow");
             Code::Busy.error("The service has too much to do; try again.")

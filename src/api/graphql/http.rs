@@ -1,6 +1,7 @@
 //! The graph over HTTP (GraphQL over HTTP, draft of the GraphQL Foundation).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::OperationType;
@@ -13,63 +14,82 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 
+use super::credentials::Credentials;
 use super::error::Code;
-use super::{GraphSettings, Schema, cost, definition, page, schema};
-use crate::access::caller::Caller;
-use crate::access::claims::Claims;
-use crate::access::policy::{Policy, PolicyRefusal};
+use super::subscription::{self, Marks};
+use super::{GraphSettings, Schema, cost, definition, event_stream, page, schema, web_socket};
 use crate::api::ApiState;
 use crate::api::http::accept_language;
 use crate::api::http::body::{self, Unread};
 use crate::api::http::context::TraceId;
-use crate::api::http::operation::{claims, read_media_type, turned_away};
+use crate::api::http::operation::{read_media_type, turned_away, unauthorized};
 use crate::api::http::query::Query;
+use crate::app::Languages;
 use crate::json::Failures;
+use crate::store::Position;
 
 /// Most bytes of a body.
-const BODY_BYTES: usize = 1_000_000;
+pub(super) const BODY_BYTES: usize = 1_000_000;
 
 const RESPONSE_JSON: &str = "application/graphql-response+json";
+const EVENT_STREAM: &str = "text/event-stream";
+
+/// Name of the place of an event in `extensions`.
+const LAST_EVENT_ID: &str = "lastEventId";
 
 /// Why the caller may not ask for anything.
 #[derive(Clone)]
 pub(super) struct Refused(pub(super) Code, pub(super) String);
 
 /// The routes of the graph.
-pub fn router(settings: GraphSettings) -> Router<ApiState> {
-    let graph = Arc::new(Graph { schema: schema(settings.introspection), settings });
+pub fn router(settings: &GraphSettings) -> Router<ApiState> {
+    let graph = Arc::new(Graph { schema: schema(settings.introspection), settings: settings.clone() });
     let handler = move |State(api): State<ApiState>, request: Request| {
         let graph = Arc::clone(&graph);
         async move { graph.answer(&api, request).await }
     };
     let methods = MethodRouter::new().get(handler.clone()).post(handler);
     let router = Router::new().route("/graphql", methods.clone()).route("/graphql/{*anything}", methods);
-    if settings.page { router.route("/graphql/assets/{name}", get(page::asset)) } else { router }
+    let router =
+        if settings.page { router.route("/graphql/assets/{name}", get(page::asset)) } else { router };
+    if settings.origins.is_empty() { router } else { router.layer(cross_origin(&settings.origins)) }
 }
 
-struct Graph {
-    schema: Schema,
-    settings: GraphSettings,
+/// Lets pages of these origins ask from browsers (Fetch Standard, section 3.2). Tokens are sent by the
+/// pages themselves, so nothing that browsers would add is needed.
+fn cross_origin(origins: &[HeaderValue]) -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins.iter().cloned()))
+        .allow_methods(AllowMethods::mirror_request())
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([header::ETAG, header::EXPIRES, header::RETRY_AFTER])
+        .max_age(Duration::from_hours(1))
+}
+
+pub(super) struct Graph {
+    pub schema: Schema,
+    pub settings: GraphSettings,
 }
 
 /// What is asked.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Asked {
+pub(super) struct Asked {
     query: String,
     #[serde(default)]
     operation_name: Option<String>,
     #[serde(default)]
     variables: Option<Map<String, Value>>,
+    /// Of these only `lastEventId` means something.
     #[serde(default)]
-    #[expect(dead_code, reason = "clients may send it; that it is an object is all that is asked of it")]
     extensions: Option<Map<String, Value>>,
 }
 
 /// The media type of the answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
+pub(super) enum Form {
     /// `application/graphql-response+json`: the status tells how it went.
     Response,
     /// `application/json`: the status is 200 for whatever is a request of GraphQL.
@@ -78,27 +98,47 @@ enum Form {
 
 impl Form {
     fn wanted(headers: &HeaderMap) -> Self {
-        let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let names =
-            |name: &str| accept.split(',').any(|item| item.split(';').next().map(str::trim) == Some(name));
+        let names = |name| accepts(headers, name);
         if !names(RESPONSE_JSON) && names("application/json") { Self::Legacy } else { Self::Response }
     }
 }
 
+/// An operation that may be carried out.
+pub(super) enum Prepared {
+    /// It has one answer.
+    Single(Box<async_graphql::Request>),
+    /// It has any number of answers.
+    Subscription(Box<async_graphql::Request>, Arc<Marks>),
+}
+
+/// What an operation comes with, beside what it says.
+#[derive(Clone)]
+pub(super) struct Circumstances {
+    pub credentials: Credentials,
+    pub languages: Languages,
+    /// The place of the last event that the client has had, as a header says.
+    pub last_event_id: Option<String>,
+    /// Whether it must not change anything.
+    pub is_safe: bool,
+}
+
 impl Graph {
-    async fn answer(&self, api: &ApiState, request: Request) -> Response {
+    async fn answer(self: Arc<Self>, api: &ApiState, request: Request) -> Response {
         if let Some(maintenance) = api.maintenance {
             return turned_away(maintenance, request.headers());
+        }
+        if is_upgrade(request.headers()) {
+            return web_socket::upgrade(self, api, request).await;
         }
         let is_get = request.method() == Method::GET || request.method() == Method::HEAD;
         let parameters = Query::parse(request.uri().query());
         let has_query = parameters.first("query").is_some();
-        if is_get && self.settings.page && !has_query && wants_page(request.headers()) {
+        if is_get && self.settings.page && !has_query && accepts(request.headers(), "text/html") {
             return page::page();
         }
-        let claims = match claims(api, request.headers()).await {
-            Ok(claims) => claims,
-            Err(problem) => return problem.into_response(),
+        let credentials = match Credentials::of_headers(api, request.headers()).await {
+            Ok(credentials) => credentials,
+            Err(refusal) => return unauthorized(refusal).into_response(),
         };
         if is_get && !has_query && parameters.first("sdl").is_some() {
             let mut response = definition().into_response();
@@ -108,79 +148,126 @@ impl Graph {
         }
         let form = Form::wanted(request.headers());
         let trace = request.extensions().get::<TraceId>().cloned().unwrap_or_default();
-        let headers = request.headers().clone();
+        let (method, headers) = (request.method().clone(), request.headers().clone());
         let asked = if is_get { of_parameters(&parameters) } else { of_body(request).await };
         let asked = match asked {
             Ok(asked) => asked,
             // What is no request of GraphQL is an error in the older form, too.
             Err((code, message)) => return render(code.response(message), Form::Response, form, &trace),
         };
-        let answer = self.carry_out(api, asked, &claims, &headers, is_get).await;
-        render(answer, form, form, &trace)
+        let languages = match accept_language::read(&headers) {
+            Ok(languages) => languages,
+            Err(message) => return render(Code::BadRequest.response(message), form, form, &trace),
+        };
+        let last_event_id = headers.get("last-event-id").and_then(|value| value.to_str().ok());
+        let last_event_id = last_event_id.map(str::to_owned);
+        let circumstances = Circumstances { credentials, languages, last_event_id, is_safe: is_get };
+        let takes_events = accepts(&headers, EVENT_STREAM);
+        match self.prepare(api, asked, circumstances) {
+            Err(refusal) => render(refusal, form, form, &trace),
+            Ok(Prepared::Single(request)) => {
+                let answer = self.schema.execute(*request).await;
+                let takes_json = accepts(&headers, RESPONSE_JSON) || accepts(&headers, "application/json");
+                if !takes_events || takes_json {
+                    return render(answer, form, form, &trace);
+                }
+                let answer_headers = answer.http_headers.clone();
+                let (status, document) = document(answer, form, &trace);
+                match status {
+                    StatusCode::OK => event_stream::single(&document, answer_headers),
+                    status => json_response(status, &document, form, answer_headers),
+                }
+            }
+            Ok(Prepared::Subscription(..)) if !takes_events => {
+                let text = "A subscription is answered with server-sent events (Accept: text/event-stream), or \
+                            on a WebSocket (graphql-transport-ws).";
+                render(Code::BadRequest.response(text), form, form, &trace)
+            }
+            Ok(Prepared::Subscription(request, marks)) => {
+                match subscription::open(&self.schema, *request, &marks).await {
+                    Ok(events) => event_stream::subscription(events, marks, trace, &method),
+                    Err(refusal) => render(refusal, form, form, &trace),
+                }
+            }
+        }
     }
 
-    async fn carry_out(
+    /// Looks whether an operation may be carried out, and makes it ready.
+    ///
+    /// # Errors
+    /// The answer that it is refused with.
+    pub(super) fn prepare(
         &self,
         api: &ApiState,
         asked: Asked,
-        claims: &Claims,
-        headers: &HeaderMap,
-        is_get: bool,
-    ) -> Answer {
-        let Asked { query, operation_name, variables, .. } = asked;
-        let document = match parse_query(&query) {
-            Ok(document) => document,
-            Err(error) => return Answer::from_errors(vec![ServerError::from(error)]),
-        };
+        circumstances: Circumstances,
+    ) -> Result<Prepared, Answer> {
+        let refused = |message: String| Code::BadRequest.response(message);
+        let Asked { query, operation_name, variables, extensions } = asked;
+        let mut document =
+            parse_query(&query).map_err(|error| Answer::from_errors(vec![ServerError::from(error)]))?;
         let variables = Variables::from_json(Value::Object(variables.unwrap_or_default()));
         let operation_name = operation_name.filter(|name| !name.is_empty());
-        let operation = match cost::operation(&document, operation_name.as_deref()) {
-            Ok(operation) => operation,
-            Err(message) => return Code::BadRequest.response(message),
-        };
-        if let Err((code, message)) =
-            cost::check(&document, operation, &variables, self.settings.introspection)
-        {
-            return code.response(message);
+        let operation = cost::operation(&document, operation_name.as_deref()).map_err(refused)?;
+        // The library looks at those, too, that are not asked for.
+        for (_, operation) in document.operations.iter() {
+            cost::check(&document, &operation.node, &variables, self.settings.introspection)
+                .map_err(|(code, message)| code.response(message))?;
         }
-        if is_get && operation.ty != OperationType::Query {
-            return Code::Method.response("With GET only queries are possible; send others with POST.");
+        let kind = operation.ty;
+        let Circumstances { credentials, languages, last_event_id, is_safe } = circumstances;
+        if is_safe && kind == OperationType::Mutation {
+            return Err(Code::Method.response("Mutations are sent with POST."));
         }
-        let languages = match accept_language::read(headers) {
-            Ok(languages) => languages,
-            Err(message) => return Code::BadRequest.response(message),
-        };
+        if kind == OperationType::Subscription {
+            subscription::inline(&mut document, operation_name.as_deref()).map_err(refused)?;
+        }
         let mut request = async_graphql::Request::new(query).variables(variables);
         request.set_parsed_query(document);
         if let Some(name) = operation_name {
             request = request.operation_name(name);
         }
         request = request.data(ApiState::clone(api)).data(languages);
-        request = match admit(claims) {
+        if kind == OperationType::Subscription {
+            let marks = Marks::after(last_event(extensions.as_ref(), last_event_id.as_deref()).map_err(refused)?);
+            if let Some(token) = credentials.dialog {
+                request = request.data(token);
+            }
+            return Ok(Prepared::Subscription(Box::new(request.data(Arc::clone(&marks))), marks));
+        }
+        request = match credentials.caller(api.app.clock.now()) {
             Ok(caller) => request.data(caller),
             Err(refused) => request.data(refused),
         };
-        self.schema.execute(request).await
+        Ok(Prepared::Single(Box::new(request)))
     }
 }
 
-/// The caller, if the token opens the graph.
-fn admit(claims: &Claims) -> Result<Caller, Refused> {
-    Policy::EndUser.admit(claims).map_err(|refusal| {
-        let is_unknown =
-            matches!(refusal, PolicyRefusal::WrongKind { .. }) && Caller::from_claims(claims).is_none();
-        let code = if is_unknown { Code::UserTypeUnknown } else { Code::NotAuthorized };
-        let mut message = refusal.to_string();
-        if let Some(first) = message.get_mut(..1) {
-            first.make_ascii_uppercase();
-        }
-        Refused(code, message + ".")
-    })
+/// The place of the last event that a client has had.
+fn last_event(
+    extensions: Option<&Map<String, Value>>,
+    header: Option<&str>,
+) -> Result<Option<Position>, String> {
+    let text = match extensions.and_then(|extensions| extensions.get(LAST_EVENT_ID)) {
+        None | Some(Value::Null) => header,
+        Some(Value::String(text)) => Some(text.as_str()),
+        Some(_) => Some("?"),
+    };
+    let read = |text| {
+        Position::parse(text).ok_or_else(|| "The id of the last event must be one of this stream.".to_owned())
+    };
+    text.filter(|text| !text.is_empty()).map(read).transpose()
 }
 
-fn wants_page(headers: &HeaderMap) -> bool {
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    accept.contains("text/html")
+fn is_upgrade(headers: &HeaderMap) -> bool {
+    headers.get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
+    let lines = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    lines
+        .flat_map(|line| line.split(','))
+        .any(|item| item.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case(media_type)))
 }
 
 type Unreadable = (Code, String);
@@ -225,7 +312,11 @@ async fn of_body(request: Request) -> Result<Asked, Unreadable> {
 fn render(answer: Answer, form: Form, accepted: Form, trace: &TraceId) -> Response {
     let headers = answer.http_headers.clone();
     let (status, body) = document(answer, form, trace);
-    let bytes = serde_json::to_vec(&body).unwrap_or_default();
+    json_response(status, &body, accepted, headers)
+}
+
+fn json_response(status: StatusCode, body: &Value, accepted: Form, headers: HeaderMap) -> Response {
+    let bytes = serde_json::to_vec(body).unwrap_or_default();
     let mut response = Response::new(Body::from(bytes));
     *response.status_mut() = status;
     let media_type = match accepted {
@@ -251,13 +342,24 @@ fn render(answer: Answer, form: Form, accepted: Form, trace: &TraceId) -> Respon
     response
 }
 
+/// The body of an answer of a subscription, with where it is.
+pub(super) fn with_mark(answer: Answer, mark: Option<&str>, trace: &TraceId) -> Value {
+    let (_, mut body) = document(answer, Form::Response, trace);
+    if let Some(mark) = mark {
+        body["extensions"] = json!({ LAST_EVENT_ID: mark });
+    }
+    body
+}
+
 /// Status and body: errors have a code and the trace, and a request that was not carried out has no
 /// data.
-fn document(answer: Answer, form: Form, trace: &TraceId) -> (StatusCode, Value) {
+pub(super) fn document(answer: Answer, form: Form, trace: &TraceId) -> (StatusCode, Value) {
     let codes: Vec<Code> = answer.errors.iter().map(Code::of).collect();
-    let data = answer.data.into_json().unwrap_or_default();
+    // No field of the roots may be null, so an error leaves no data (GraphQL section 6.4.4). The library
+    // would leave out the field alone.
+    let data = if codes.is_empty() { answer.data.into_json().unwrap_or_default() } else { Value::Null };
     let status = match codes.first() {
-        Some(code) if data.is_null() && form == Form::Response => code.status(),
+        Some(code) if form == Form::Response => code.status(),
         _ => StatusCode::OK,
     };
     let mut body = Map::new();
@@ -272,7 +374,7 @@ fn document(answer: Answer, form: Form, trace: &TraceId) -> (StatusCode, Value) 
     }
     // Where the request is wrong there is none; where something else is, data is told even as null.
     let is_wrong = codes.iter().any(|code| code.status() == StatusCode::BAD_REQUEST);
-    if !is_wrong || !data.is_null() {
+    if !is_wrong {
         body.insert("data".to_owned(), data);
     }
     (status, Value::Object(body))

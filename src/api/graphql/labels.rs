@@ -9,10 +9,12 @@ use super::vocabulary::SystemLabel;
 use crate::access::caller::Caller;
 use crate::api::ApiState;
 use crate::app::Failure;
+use crate::dialog::limits;
 use crate::dialog::refusal::Refusal;
 use crate::dialog::vocabulary;
 use crate::dialog::write::Expected;
 use crate::json::Json;
+use crate::store::StoreFailure;
 
 /// Labels to add to and to take from a dialog.
 #[derive(Clone, Debug, InputObject)]
@@ -23,12 +25,14 @@ pub(super) struct SetSystemLabelInput {
     add_labels: Vec<SystemLabel>,
     /// Labels to take away, before others are added.
     remove_labels: Vec<SystemLabel>,
+    /// Revision that the dialog's end-user context is expected to have; any will do when left out.
+    enduser_context_revision: Option<Id>,
 }
 
 /// Labels to add to and to take from several dialogs: from all of them, or from none.
 #[derive(Clone, Debug, InputObject)]
 pub(super) struct BulkSetSystemLabelInput {
-    /// The dialogs, 1 to 200.
+    /// The dialogs, each once, 1 to 100.
     dialogs: Vec<DialogRevisionInput>,
     /// Labels to add; of `DEFAULT`, `BIN` and `ARCHIVE` the last one counts.
     add_labels: Vec<SystemLabel>,
@@ -74,11 +78,11 @@ errors! {
         SetSystemLabelForbidden {},
         /// The dialog was deleted.
         SetSystemLabelEntityDeleted {},
-        /// A rule that needs more than the input is broken.
+        /// The user has no name in the register, which the log of labels needs.
         SetSystemLabelDomainError {},
         /// The input breaks a rule.
         SetSystemLabelValidationError {},
-        /// The dialog has another revision than expected.
+        /// The dialog's end-user context has another revision than expected.
         SetSystemLabelConcurrencyError {},
         /// Others change the dialog at the same time.
         SetSystemLabelConflictError {},
@@ -90,11 +94,11 @@ errors! {
     BulkSetSystemLabelError {
         /// Some of the dialogs are not there for the user.
         BulkSetSystemLabelNotFound {},
-        /// A rule that needs more than the input is broken.
+        /// The user has no name in the register, which the log of labels needs.
         BulkSetSystemLabelDomainError {},
         /// The input breaks a rule.
         BulkSetSystemLabelValidationError {},
-        /// One of the dialogs has another revision than expected.
+        /// The end-user context of one of the dialogs has another revision than expected.
         BulkSetSystemLabelConcurrencyError {},
         /// Others change the dialogs at the same time.
         BulkSetSystemLabelConflictError {},
@@ -108,6 +112,15 @@ fn names(labels: Vec<SystemLabel>) -> Vec<&'static str> {
 const MISMATCH: &str = "The end-user context has another revision than expected.";
 const CONTENDED: &str = "Others change the labels at the same time; try again.";
 
+/// What the errors of a payload can tell; a statement that lost against others in the database is one.
+fn refusal(failure: Failure) -> Result<Refusal> {
+    match failure {
+        Failure::Refused(refusal) => Ok(refusal),
+        Failure::Store(StoreFailure::Conflict) => Ok(Refusal::Contended),
+        failure => Err(top_level(failure)),
+    }
+}
+
 /// The field `setSystemLabel`.
 pub(super) async fn set(
     api: &ApiState,
@@ -119,7 +132,11 @@ pub(super) async fn set(
         "removeLabels": names(input.remove_labels),
     });
     let id = input.dialog_id.0;
-    let set = api.app.set_system_labels(caller, id, &Expected::Unconditional, &Json::from(body)).await;
+    let expected = match input.enduser_context_revision {
+        Some(revision) => Expected::OneOf(vec![revision.0]),
+        None => Expected::Unconditional,
+    };
+    let set = api.app.set_system_labels(caller, id, &expected, &Json::from(body)).await;
     let refusal = match set {
         Ok(revision) => {
             return Ok(SetSystemLabelPayload {
@@ -128,8 +145,7 @@ pub(super) async fn set(
                 errors: Vec::new(),
             });
         }
-        Err(Failure::Refused(refusal)) => refusal,
-        Err(failure) => return Err(top_level(failure)),
+        Err(failure) => refusal(failure)?,
     };
     let errors = match refusal {
         Refusal::NotFound { text: message, .. } => vec![SetSystemLabelEntityNotFound { message }.into()],
@@ -161,6 +177,13 @@ pub(super) async fn bulk_set(
     caller: &Caller,
     input: BulkSetSystemLabelInput,
 ) -> Result<BulkSetSystemLabelPayload> {
+    let count = input.dialogs.len();
+    if !limits::GRAPH_BULK_DIALOGS.contains(&count) {
+        let (min, max) = limits::GRAPH_BULK_DIALOGS.into_inner();
+        let message = format!("dialogs must hold {min} to {max} items; got {count}.");
+        let errors = vec![BulkSetSystemLabelValidationError { message }.into()];
+        return Ok(BulkSetSystemLabelPayload { success: false, errors });
+    }
     let dialogs = input.dialogs.iter().map(|dialog| {
         let revision = dialog.enduser_context_revision.map(|revision| revision.0);
         json!({ "dialogId": dialog.dialog_id.0, "endUserContextRevision": revision })
@@ -172,8 +195,7 @@ pub(super) async fn bulk_set(
     });
     let refusal = match api.app.bulk_set_system_labels(caller, &Json::from(body), None).await {
         Ok(()) => return Ok(BulkSetSystemLabelPayload { success: true, errors: Vec::new() }),
-        Err(Failure::Refused(refusal)) => refusal,
-        Err(failure) => return Err(top_level(failure)),
+        Err(failure) => refusal(failure)?,
     };
     let errors = match refusal {
         Refusal::NotFound { text: message, .. } => vec![BulkSetSystemLabelNotFound { message }.into()],

@@ -11,8 +11,10 @@
 
 mod catalogue;
 mod cost;
+mod credentials;
 mod dialog;
 mod error;
+mod event_stream;
 mod http;
 mod labels;
 mod lookup;
@@ -23,14 +25,17 @@ mod subscription;
 #[cfg(test)]
 mod tests;
 mod vocabulary;
+mod web_socket;
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use async_graphql::registry::Registry;
 use async_graphql::{
     Context, Enum, InputType, InputValueError, InputValueResult, Lookahead, Object, Result, SDLExportOptions,
     SimpleObject, TypeDirective, Value,
 };
+use axum::http::HeaderValue;
 
 use self::catalogue::{AuthorizedParty, Limits, ServiceResourceMetadata};
 use self::dialog::Dialog;
@@ -55,12 +60,16 @@ use crate::timestamp::Timestamp;
 pub use self::http::router;
 
 /// What is asked of the graph by the settings of the service.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct GraphSettings {
     /// Whether the graph tells about itself.
     pub introspection: bool,
     /// Whether browsers get a page to write queries on.
     pub page: bool,
+    /// Origins whose pages browsers let ask.
+    pub origins: Vec<HeaderValue>,
+    /// How long an operation may take that does not come as a request of its own.
+    pub timeout: Duration,
 }
 
 type Schema = async_graphql::Schema<Queries, Mutations, Subscriptions>;

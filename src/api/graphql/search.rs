@@ -117,9 +117,10 @@ errors! {
             /// What it is about, such as `input.party[0]`.
             field: Option<String>,
         },
-        /// The user may not search so.
+        /// The user may not search so. Never so far: a user who may see nothing finds nothing, and a token
+        /// that does not open the graph is an error beside the data.
         SearchDialogForbidden {},
-        /// The search takes too long.
+        /// The search takes too long; a narrower one will do.
         SearchDialogDomainError {},
         /// The continuation token is not one of this search.
         SearchDialogContinuationTokenParsingError {},

@@ -1,12 +1,24 @@
 //! What happens to a dialog, as it happens.
 
-use async_graphql::{Context, Enum, Result, SimpleObject, Subscription};
-use futures_util::Stream;
-use futures_util::stream::Empty;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::error::Code;
+use async_graphql::parser::types::{
+    DocumentOperations, ExecutableDocument, Field, FragmentDefinition, OperationDefinition, Selection,
+    SelectionSet,
+};
+use async_graphql::{Context, Enum, Name, Positioned, Response, Result, SimpleObject, Subscription};
+use futures_util::stream::{self, BoxStream};
+use futures_util::{Stream, StreamExt};
+use tokio::sync::Notify;
+
+use super::credentials::DialogToken;
+use super::error::{Code, top_level};
 use super::shape::Id;
-use super::{Apply, ApplyPolicy, authorize};
+use super::{Apply, ApplyPolicy, Schema, authorize};
+use crate::api::ApiState;
+use crate::app::{self, News};
+use crate::store::Position;
 
 /// Everything that can be followed.
 pub(super) struct Subscriptions;
@@ -40,12 +52,215 @@ impl Subscriptions {
     ))]
     async fn dialog_events(
         &self,
-        _ctx: &Context<'_>,
+        ctx: &Context<'_>,
         #[graphql(desc = "The dialog.")] dialog_id: Id,
     ) -> Result<impl Stream<Item = DialogEventPayload>> {
-        let _ = dialog_id;
-        Err::<Empty<DialogEventPayload>, _>(
-            Code::BadRequest.error("Events of dialogs cannot be followed in this version."),
-        )
+        let token = ctx.data_opt::<DialogToken>();
+        // Here the argument is what it comes to in the end, whatever way it is written.
+        let token = token.filter(|token| token.claims.dialog_id == Some(dialog_id.0));
+        let party = token.and_then(|token| token.claims.dialog_party.as_ref());
+        let (Some(token), Some(party)) = (token, party) else {
+            let text = "A subscription needs the dialog token of the dialog that it is about.";
+            return Err(Code::NotAuthorized.error(text));
+        };
+        let (api, marks) = (ctx.data::<ApiState>()?.clone(), ctx.data::<Arc<Marks>>()?.clone());
+        let subscription = app::Subscription {
+            dialog: dialog_id.0,
+            party: party.as_str().to_owned(),
+            token_end: token.claims.expires_at,
+            token: token.digest,
+        };
+        let subscribed = api.app.subscribe(subscription, marks.after).await.map_err(top_level)?;
+        marks.begin(subscribed.start());
+        Ok(stream::unfold((api, subscribed, marks), move |(api, mut subscribed, marks)| async move {
+            let (position, news) = subscribed.next(&api.app).await?;
+            marks.reach(position);
+            let r#type = match news {
+                News::Updated => DialogEventType::DialogUpdated,
+                News::Deleted => DialogEventType::DialogDeleted,
+            };
+            Some((DialogEventPayload { id: dialog_id, r#type }, (api, subscribed, marks)))
+        }))
     }
+}
+
+/// How far a subscription has come: what the field tells beside its values.
+#[derive(Default)]
+pub(super) struct Marks {
+    /// What the client has heard before.
+    after: Option<Position>,
+    reached: Mutex<Option<Position>>,
+    has_begun: Notify,
+}
+
+impl Marks {
+    pub fn after(after: Option<Position>) -> Arc<Self> {
+        Arc::new(Self { after, ..Self::default() })
+    }
+
+    fn begin(&self, position: Position) {
+        self.reach(position);
+        self.has_begun.notify_one();
+    }
+
+    fn reach(&self, position: Position) {
+        *self.reached.lock().unwrap_or_else(PoisonError::into_inner) = Some(position);
+    }
+
+    /// Where the last event was, or the beginning; `None` before it has begun.
+    pub fn reached(&self) -> Option<Position> {
+        *self.reached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The answers of a subscription, one for each event.
+///
+/// # Errors
+/// The answer that it was refused with.
+pub(super) async fn open(
+    schema: &Schema,
+    request: async_graphql::Request,
+    marks: &Marks,
+) -> Result<BoxStream<'static, Response>, Response> {
+    let mut answers = schema.execute_stream(request);
+    let first = tokio::select! {
+        biased;
+        first = answers.next() => first,
+        () = marks.has_begun.notified() => return Ok(answers),
+    };
+    let has_begun = marks.reached().is_some();
+    match first {
+        Some(event) if has_begun => Ok(stream::once(async { event }).chain(answers).boxed()),
+        None if has_begun => Ok(answers),
+        Some(refusal) => Err(refusal),
+        None => Err(Code::BadRequest.response(ONE_FIELD)),
+    }
+}
+
+const ONE_FIELD: &str = "A subscription has exactly one field.";
+
+/// Puts the field of a subscription right into the operation, where it alone is looked for. A subscription
+/// has exactly one field, which is not skipped or included on a condition (GraphQL, September 2025, section
+/// 5.2.4.1).
+///
+/// # Errors
+/// When it is otherwise.
+pub(super) fn inline(document: &mut ExecutableDocument, name: Option<&str>) -> Result<(), String> {
+    let operation = match (&document.operations, name) {
+        (DocumentOperations::Single(operation), _) => Some(operation),
+        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name),
+        (DocumentOperations::Multiple(operations), None) => operations.values().next(),
+    };
+    let Some(operation) = operation else { return Ok(()) };
+    let mut found = Found::default();
+    found.fields(document, &operation.node.selection_set.node, &mut Vec::new())?;
+    let field = match (found.fields.pop(), found.fields.is_empty()) {
+        // Validation says what is wrong.
+        _ if found.is_broken => return Ok(()),
+        (Some(field), true) if !field.node.name.node.starts_with("__") => field,
+        _ => return Err(ONE_FIELD.to_owned()),
+    };
+    let before = spread(document);
+    let selection = Positioned::new(Selection::Field(field.clone()), field.pos);
+    if let Some(operation) = operation_mut(document, name) {
+        operation.selection_set.node.items = vec![selection];
+    }
+    // What was only needed on the way to the field must not count as forgotten.
+    let after = spread(document);
+    document.fragments.retain(|name, _| after.contains(name) || !before.contains(name));
+    Ok(())
+}
+
+fn operation_mut<'a>(
+    document: &'a mut ExecutableDocument,
+    name: Option<&str>,
+) -> Option<&'a mut OperationDefinition> {
+    let operation = match (&mut document.operations, name) {
+        (DocumentOperations::Single(operation), _) => operation,
+        (DocumentOperations::Multiple(operations), Some(name)) => operations.get_mut(name)?,
+        (DocumentOperations::Multiple(operations), None) => operations.values_mut().next()?,
+    };
+    Some(&mut operation.node)
+}
+
+/// The fields of a subscription.
+#[derive(Default)]
+struct Found {
+    fields: Vec<Positioned<Field>>,
+    /// There is a fragment that does not exist, or that contains itself.
+    is_broken: bool,
+}
+
+impl Found {
+    fn fields<'a>(
+        &mut self,
+        document: &'a ExecutableDocument,
+        set: &'a SelectionSet,
+        within: &mut Vec<&'a Name>,
+    ) -> Result<(), String> {
+        for selection in &set.items {
+            if !selection.node.directives().is_empty() {
+                return Err("The field of a subscription has no directives.".to_owned());
+            }
+            match &selection.node {
+                Selection::Field(field) => self.fields.push(field.clone()),
+                Selection::InlineFragment(fragment) => {
+                    let condition = fragment.node.type_condition.as_ref();
+                    is_of_root(condition.map(|condition| &condition.node.on.node))?;
+                    self.fields(document, &fragment.node.selection_set.node, within)?;
+                }
+                Selection::FragmentSpread(fragment) => {
+                    let name = &fragment.node.fragment_name.node;
+                    let fragment = document.fragments.get(name).filter(|_| !within.contains(&name));
+                    let Some(FragmentDefinition { type_condition, selection_set, .. }) =
+                        fragment.map(|fragment| &fragment.node)
+                    else {
+                        self.is_broken = true;
+                        continue;
+                    };
+                    is_of_root(Some(&type_condition.node.on.node))?;
+                    within.push(name);
+                    self.fields(document, &selection_set.node, within)?;
+                    within.pop();
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_of_root(condition: Option<&Name>) -> Result<(), String> {
+    match condition {
+        Some(name) if name != "Subscriptions" => {
+            Err(format!("A fragment on {name} cannot have the field of a subscription."))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The fragments that operations use.
+fn spread(document: &ExecutableDocument) -> HashSet<Name> {
+    fn collect(document: &ExecutableDocument, set: &SelectionSet, found: &mut HashSet<Name>) {
+        for selection in &set.items {
+            match &selection.node {
+                Selection::Field(field) => collect(document, &field.node.selection_set.node, found),
+                Selection::InlineFragment(fragment) => {
+                    collect(document, &fragment.node.selection_set.node, found);
+                }
+                Selection::FragmentSpread(fragment) => {
+                    let name = &fragment.node.fragment_name.node;
+                    if found.insert(name.clone())
+                        && let Some(fragment) = document.fragments.get(name)
+                    {
+                        collect(document, &fragment.node.selection_set.node, found);
+                    }
+                }
+            }
+        }
+    }
+    let mut found = HashSet::new();
+    for (_, operation) in document.operations.iter() {
+        collect(document, &operation.node.selection_set.node, &mut found);
+    }
+    found
 }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt::Write;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Method, header};
@@ -12,9 +13,17 @@ use futures_util::stream;
 use crate::api::ApiState;
 use crate::app::{Follow, Followed};
 
+/// How long a stream is silent at most.
+pub const HEARTBEAT: Duration = Duration::from_secs(15);
+
 /// Answers with what a follower hears, until one of the two goes away.
 pub fn respond(api: ApiState, follow: Follow, method: &Method) -> Response {
     let body = if *method == Method::HEAD { Body::empty() } else { Body::from_stream(frames(api, follow)) };
+    response(body)
+}
+
+/// An answer with these events.
+pub fn response(body: Body) -> Response {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));

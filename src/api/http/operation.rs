@@ -408,7 +408,8 @@ pub fn read_media_type(text: &str) -> Option<mime::Mime> {
     text.split(';').map(str::trim).collect::<Vec<_>>().join(";").parse().ok()
 }
 
-fn unauthorized(refusal: TokenRefusal) -> Problem {
+/// 401, or 503 where another token would not help.
+pub fn unauthorized(refusal: TokenRefusal) -> Problem {
     match refusal.www_authenticate() {
         Some(challenge) => {
             Problem::new(StatusCode::UNAUTHORIZED).header(header::WWW_AUTHENTICATE, &challenge)

@@ -268,6 +268,12 @@ impl From<Failure> for Problem {
                 tracing::warn!(error = %failure, "the database is too slow");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE).header(header::RETRY_AFTER, "1")
             }
+            Failure::NoPlace(_) => {
+                let mut problem =
+                    Self::new(StatusCode::SERVICE_UNAVAILABLE).header(header::RETRY_AFTER, "10");
+                problem.0.detail = Some("Too many event streams are open; try again later.");
+                problem
+            }
             Failure::Store(StoreFailure::Conflict) => Refusal::Contended.into(),
             Failure::Store(failure) => {
                 tracing::error!(error = &failure as &dyn std::error::Error, "the database failed");

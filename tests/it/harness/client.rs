@@ -210,6 +210,15 @@ impl Call {
 }
 
 impl Call {
+    /// Makes the call, and gives the answer before its body has come.
+    pub async fn stream(self) -> reqwest::Response {
+        let mut request = self.http.request(self.method, self.url).headers(self.headers);
+        if let Some(body) = self.body {
+            request = request.body(body);
+        }
+        request.send().await.expect("the service answers")
+    }
+
     /// Makes the call; `None` when the service does not answer.
     pub async fn attempt(self) -> Option<Answer> {
         let mut request = self.http.request(self.method, self.url).headers(self.headers);

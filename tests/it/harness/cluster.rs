@@ -181,6 +181,11 @@ impl Database {
         Store::open(self.options.clone(), 20)
     }
 
+    /// A connection of the test's own.
+    pub async fn connection(&self) -> PgConnection {
+        PgConnection::connect_with(&self.options).await.expect("the server answers")
+    }
+
     /// Runs statements that change how the database works.
     pub async fn configure(&self, sql: &str) {
         execute(&self.options, sql).await;

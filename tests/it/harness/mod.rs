@@ -1,12 +1,14 @@
 //! What the tests stand on: one PostgreSQL server for the whole run, services in this process, and
 //! clients, bodies and assertions that let a test read like a sentence.
 
+mod browser;
 mod client;
 mod cluster;
 mod dialogs;
 mod service;
 pub mod statements;
 
+pub use browser::Browser;
 pub use client::{Answer, Call, Client};
 pub use cluster::{Database, temporary_directory};
 pub use dialogs::{

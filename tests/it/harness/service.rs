@@ -91,6 +91,12 @@ impl Service {
         Self::start(cluster().await.new_database().await, Clock::system()).await
     }
 
+    /// A service with a database of its own, with these settings.
+    pub async fn alone_with(settings: &[&str]) -> Self {
+        let database = cluster().await.new_database().await;
+        Self::start_with(sandbox_settings(None, settings), database, Clock::system()).await
+    }
+
     /// A service with a database of its own whose clock stands until it is moved.
     pub async fn alone_at(moment: &str) -> Self {
         let moment = Timestamp::parse(moment).expect("a timestamp");
@@ -221,7 +227,8 @@ impl Service {
         let its_clock = clock.clone();
         let its_database = database.clone();
         in_background(async move {
-            let store = its_database.store().with_effort(effort);
+            let timeout = settings.database.database_statement_timeout;
+            let store = its_database.store().with_statement_timeout(timeout).with_effort(effort);
             let server =
                 Server::start(&settings, store.clone(), its_clock).await.expect("the service starts");
             let url = format!("http://{}", server.address);
@@ -333,11 +340,20 @@ impl Service {
         self.person_with(PERSON_NUMBER, 3)
     }
 
+    /// A token of the person to whom most dialogs belong.
+    pub fn person_token(&self) -> String {
+        self.token_of_person(PERSON_NUMBER, 3)
+    }
+
     /// A person who has logged in at this level.
     pub fn person_with(&self, number: &str, level: u8) -> Client {
+        self.with_token(&self.token_of_person(number, level))
+    }
+
+    fn token_of_person(&self, number: &str, level: u8) -> String {
         let level = level.to_string();
         let parameters = [("pid", number), ("authLvl", level.as_str()), ("scopes", END_USER)];
-        self.with_token(&self.token(TokenKind::Personal, &parameters))
+        self.token(TokenKind::Personal, &parameters)
     }
 
     /// The system user that reads for organisation 310057223.

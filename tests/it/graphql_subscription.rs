@@ -1,0 +1,828 @@
+//! What happens to a dialog, as the graph tells it: server-sent events and WebSockets.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use dialogporten::clock::Clock;
+use dialogporten::timestamp::Timestamp;
+use futures_util::{SinkExt, StreamExt};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use uuid::Uuid;
+
+use crate::harness::*;
+
+const LONG: Duration = Duration::from_secs(60);
+const STREAM: &str = "text/event-stream";
+const UPDATED: &str = "DIALOG_UPDATED";
+const DELETED: &str = "DIALOG_DELETED";
+
+fn progress(value: i32) -> Value {
+    json!([{ "op": "replace", "path": "/progress", "value": value }])
+}
+
+fn subscription(id: Uuid) -> Value {
+    json!({ "query": format!("subscription sub {{ dialogEvents(dialogId: \"{id}\") {{ id type }} }}") })
+}
+
+/// A new dialog and its token, which only peeking has made: nobody has opened it.
+async fn dialog_with_token(service: &Service) -> (Uuid, String) {
+    let id = service.owner().created(&dialog()).await;
+    let token = token_of(service, id).await;
+    (id, token)
+}
+
+async fn token_of(service: &Service, id: Uuid) -> String {
+    service.person().opened(id).await["dialogToken"].as_str().expect("a dialog token").to_owned()
+}
+
+fn asking(client: &Client, request: &Value) -> Call {
+    client.call(Method::POST, "/graphql/stream?dialogId=any").header("accept", STREAM).json(request)
+}
+
+/// Opens a stream, which must succeed.
+async fn follow(call: Call) -> Events {
+    let response = call.stream().await;
+    let status = response.status().as_u16();
+    if status != 200 || response.headers()["content-type"] != STREAM {
+        panic!("{status} {}", response.text().await.unwrap_or_default());
+    }
+    assert_eq!(response.headers()["x-accel-buffering"], "no");
+    assert!(response.headers()["cache-control"].to_str().unwrap().contains("no-store"));
+    Events { response, text: String::new(), frames: VecDeque::new() }
+}
+
+/// Status and code of a stream that is not opened.
+async fn refusal(call: Call) -> (u16, String) {
+    let answer = call.await;
+    let code = answer.json()["errors"][0]["extensions"]["code"].as_str().unwrap_or("none").to_owned();
+    assert!(answer.header("content-type").unwrap().starts_with("application/graphql-response+json"));
+    (answer.status.as_u16(), code)
+}
+
+/// Server-sent events.
+struct Events {
+    response: reqwest::Response,
+    text: String,
+    frames: VecDeque<Frame>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Frame {
+    event: String,
+    id: String,
+    data: String,
+}
+
+impl Frame {
+    /// What has happened, and to which dialog.
+    fn news(&self) -> (String, String) {
+        assert_eq!(self.event, "next", "{self:?}");
+        let body: Value = serde_json::from_str(&self.data).expect("JSON");
+        assert_eq!(body["extensions"]["lastEventId"], self.id, "{body}");
+        let event = &body["data"]["dialogEvents"];
+        let text = |name: &str| event[name].as_str().unwrap_or_else(|| panic!("{body}")).to_owned();
+        (text("id"), text("type"))
+    }
+}
+
+impl Events {
+    /// The next event, or the end of the answer.
+    async fn next(&mut self) -> Option<Frame> {
+        loop {
+            if let Some(frame) = self.frames.pop_front() {
+                return Some(frame);
+            }
+            let chunk = tokio::time::timeout(LONG, self.response.chunk()).await.expect("something comes");
+            self.text.push_str(&String::from_utf8(chunk.ok()??.to_vec()).expect("text"));
+            while let Some((frame, rest)) = self.text.split_once("\n\n") {
+                let mut read = Frame::default();
+                let mut has_data = false;
+                for line in frame.lines() {
+                    let (name, value) = line.split_once(':').expect("a field");
+                    let value = value.strip_prefix(' ').unwrap_or(value).to_owned();
+                    match name {
+                        "event" => read.event = value,
+                        "id" => read.id = value,
+                        "data" => (read.data, has_data) = (value, true),
+                        "" | "retry" => {}
+                        name => panic!("{name} is no field"),
+                    }
+                }
+                let rest = rest.to_owned();
+                // Browsers tell of no event without data.
+                if has_data {
+                    self.frames.push_back(read);
+                }
+                self.text = rest;
+            }
+        }
+    }
+
+    /// The next event must be this, about this dialog. Gives its id.
+    async fn expect(&mut self, id: Uuid, kind: &str) -> String {
+        let frame = self.next().await.expect("an event");
+        assert_eq!(frame.news(), (id.to_string(), kind.to_owned()));
+        frame.id
+    }
+
+    async fn expect_end(&mut self) {
+        let frame = self.next().await.expect("an event");
+        assert_eq!(frame, Frame { event: "complete".into(), ..Frame::default() });
+        assert_eq!(self.next().await, None);
+    }
+}
+
+mod server_sent_events {
+    use super::*;
+
+    #[tokio::test]
+    async fn tell_what_happens_to_the_dialog() {
+        let service = Service::shared().await;
+        let (owner, (id, token)) = (service.owner(), dialog_with_token(service).await);
+        let mut events = follow(asking(&service.with_token(&token), &subscription(id))).await;
+        owner.patch(id, &progress(1)).await.expect(204);
+        let begun = Instant::now();
+        events.expect(id, UPDATED).await;
+        assert!(begun.elapsed() < Duration::from_secs(20), "this late: {:?}", begun.elapsed());
+        owner.patch(id, &progress(2)).silently().await.expect(204);
+        events.expect(id, UPDATED).await;
+        owner.append(id, "transmissions", &one_of_each()["transmissions"][0]).await.expect(201);
+        events.expect(id, UPDATED).await;
+        owner.append(id, "activities", &one_of_each()["activities"][0]).await.expect(201);
+        events.expect(id, UPDATED).await;
+        // The content is new to the person.
+        service.person().opened(id).await;
+        events.expect(id, UPDATED).await;
+        service.person().opened(id).await;
+        // Labels, other dialogs and what is opened again say nothing.
+        let label = json!({ "query": format!(
+            "mutation {{ setSystemLabel(input: {{ dialogId: \"{id}\", addLabels: [ARCHIVE], removeLabels: [] }}) {{ success }} }}"
+        ) });
+        let labelled = service.person().call(Method::POST, "/graphql").json(&label).await.expect(200).json();
+        assert_eq!(labelled["data"]["setSystemLabel"]["success"], true, "{labelled}");
+        owner.created(&dialog()).await;
+        owner.delete(id).silently().await.expect(204);
+        events.expect(id, DELETED).await;
+        owner.act(id, "restore").await.expect(204);
+        events.expect(id, UPDATED).await;
+        service.owner_with(ADMIN).act(id, "freeze").await.expect(204);
+        events.expect(id, UPDATED).await;
+        service.owner_with(ADMIN).act(id, "purge").await.expect(204);
+        events.expect(id, DELETED).await;
+        events.expect_end().await;
+        // Who comes later hears the same.
+        let mut late = follow(asking(&service.with_token(&token), &subscription(id))).await;
+        late.expect(id, DELETED).await;
+        late.expect_end().await;
+    }
+
+    #[tokio::test]
+    async fn end_when_a_deleted_dialog_is_purged() {
+        let service = Service::shared().await;
+        let (owner, (id, token)) = (service.owner(), dialog_with_token(service).await);
+        let mut events = follow(asking(&service.with_token(&token), &subscription(id))).await;
+        owner.delete(id).await.expect(204);
+        events.expect(id, DELETED).await;
+        owner.act(id, "purge").await.expect(204);
+        events.expect_end().await;
+    }
+
+    #[tokio::test]
+    async fn are_taken_up_again() {
+        let service = Service::shared().await;
+        let (owner, (id, token)) = (service.owner(), dialog_with_token(service).await);
+        let client = service.with_token(&token);
+        let mut events = follow(asking(&client, &subscription(id))).await;
+        owner.patch(id, &progress(1)).await.expect(204);
+        let first = events.expect(id, UPDATED).await;
+        owner.delete(id).await.expect(204);
+        let second = events.expect(id, DELETED).await;
+        drop(events);
+
+        let mut again = follow(asking(&client, &subscription(id)).header("last-event-id", &first)).await;
+        assert_eq!(again.expect(id, DELETED).await, second);
+        let mut request = subscription(id);
+        request["extensions"] = json!({ "lastEventId": first });
+        let mut again = follow(asking(&client, &request)).await;
+        assert_eq!(again.expect(id, DELETED).await, second);
+        // Nothing comes twice.
+        request["extensions"] = json!({ "lastEventId": second });
+        let mut again = follow(asking(&client, &request)).await;
+        owner.act(id, "restore").await.expect(204);
+        again.expect(id, UPDATED).await;
+        // Of another database, or of the future.
+        let lost = asking(&client, &subscription(id)).header("last-event-id", "9000000000000000-1");
+        let mut lost = follow(lost).await;
+        lost.expect(id, UPDATED).await;
+        owner.delete(id).await.expect(204);
+        lost.expect(id, DELETED).await;
+        for wrong in [json!("x"), json!(1), json!("1-2-3")] {
+            request["extensions"] = json!({ "lastEventId": wrong });
+            assert_eq!(refusal(asking(&client, &request)).await, (400, "BAD_REQUEST".into()), "{wrong}");
+        }
+    }
+
+    #[tokio::test]
+    async fn end_with_the_token() {
+        let clock = Clock::fixed(Timestamp::parse("2031-05-17T12:00:00Z").unwrap());
+        let service = Service::telling(clock, |_| {}).await;
+        let (id, token) = dialog_with_token(&service).await;
+        let client = service.with_token(&token);
+        let mut events = follow(asking(&client, &subscription(id))).await;
+        service.clock.advance_seconds(600);
+        service.owner().patch(id, &progress(1)).await.expect(204);
+        events.expect_end().await;
+        service.clock.advance_seconds(3);
+        asking(&client, &subscription(id)).await.assert_problem_document(401);
+    }
+
+    #[tokio::test]
+    async fn tell_that_a_dialog_becomes_visible() {
+        let clock = Clock::fixed(Timestamp::parse("2031-05-17T12:00:00Z").unwrap());
+        let service = Service::telling(clock, |_| {}).await;
+        let (id, token) = dialog_with_token(&service).await;
+        let mut events = follow(asking(&service.with_token(&token), &subscription(id))).await;
+        let hide = "update dialog set visible_from = timestamptz '2031-05-17 12:01:00Z' where id = $1";
+        service.database.execute(hide, id).await;
+        service.owner().patch(id, &progress(1)).await.expect(204);
+        service.clock.advance_seconds(61);
+        let told = events.expect(id, UPDATED).await;
+        // And not before.
+        let when = "select occurred_at from outbox where dialog_id = $1 order by xid desc, sequence desc limit 1";
+        let when: Vec<chrono::DateTime<chrono::Utc>> = service.database.column(when, id).await;
+        assert_eq!(when[0].to_rfc3339(), "2031-05-17T12:01:00+00:00", "{told}");
+    }
+
+    #[tokio::test]
+    async fn end_when_the_service_stops() {
+        let service = Service::another().await;
+        let (id, token) = dialog_with_token(&service).await;
+        let mut events = follow(asking(&service.with_token(&token), &subscription(id))).await;
+        drop(service);
+        events.expect_end().await;
+    }
+
+    #[tokio::test]
+    async fn tell_of_what_happens_in_short_succession_at_most_five_times_a_second() {
+        let service = Service::shared().await;
+        let (owner, (id, token)) = (service.owner(), dialog_with_token(service).await);
+        let client = service.with_token(&token);
+        let mut events = follow(asking(&client, &subscription(id))).await;
+        let begun = Instant::now();
+        let changes = async {
+            for value in 1..=40 {
+                owner.patch(id, &progress(value)).await.expect(204);
+            }
+            owner.delete(id).await.expect(204);
+        };
+        let told = async {
+            let mut told = 0_u32;
+            loop {
+                let frame = events.next().await.expect("an event");
+                match frame.news().1.as_str() {
+                    UPDATED => told += 1,
+                    _ => return (told, frame.id),
+                }
+            }
+        };
+        let ((), (updates, last)) = tokio::join!(changes, told);
+        // Each but the first comes a fifth of a second after the one before.
+        let most = begun.elapsed().as_millis() / 200;
+        assert!(updates >= 1 && u128::from(updates) <= most, "{updates} of at most {most}");
+        // The last one counts for all.
+        let mut again = follow(asking(&client, &subscription(id)).header("last-event-id", &last)).await;
+        owner.act(id, "restore").await.expect(204);
+        again.expect(id, UPDATED).await;
+    }
+
+    #[tokio::test]
+    async fn answer_queries_and_mutations_too() {
+        let service = Service::shared().await;
+        let person = service.person();
+        let query = json!({ "query": "{ limits { endUserSearch { maxPartyFilterValues } } }" });
+        let answer = person.call(Method::POST, "/graphql").header("accept", STREAM).json(&query).await;
+        let text = answer.expect(200).text();
+        let expected = "event: next\ndata: {\"data\":{\"limits\":{\"endUserSearch\":{\"maxPartyFilterValues\":100}}}}\n\n\
+                        event: complete\ndata:\n\n";
+        assert_eq!(text, expected);
+        let path = "/graphql?query=%7Blimits%7BendUserSearch%7BmaxPartyFilterValues%7D%7D%7D";
+        assert_eq!(person.get(path).header("accept", STREAM).await.expect(200).text(), expected);
+        // Who takes JSON as well gets it.
+        let both = person.call(Method::POST, "/graphql").header("accept", &format!("application/json, {STREAM}"));
+        assert!(both.json(&query).await.expect(200).json()["data"].is_object());
+        // What is wrong with the request is no stream.
+        let wrong = asking(&person, &json!({ "query": "{ nothing }" }));
+        assert_eq!(refusal(wrong).await, (400, "BAD_REQUEST".into()));
+        let id = service.owner().created(&dialog()).await;
+        let label = json!({ "query": format!(
+            "mutation {{ setSystemLabel(input: {{ dialogId: \"{id}\", addLabels: [BIN], removeLabels: [] }}) {{ success }} }}"
+        ) });
+        let answer = asking(&person, &label).await.expect(200);
+        assert!(answer.header("etag").is_some());
+        assert!(answer.text().starts_with("event: next\ndata: {\"data\":{\"setSystemLabel\":{\"success\":true}}}"));
+    }
+
+    #[tokio::test]
+    async fn are_asked_for() {
+        let service = Service::shared().await;
+        let (id, token) = dialog_with_token(service).await;
+        let client = service.with_token(&token);
+        let plain = client.call(Method::POST, "/graphql").json(&subscription(id)).await.expect(400).json();
+        assert!(plain["errors"][0]["message"].as_str().unwrap().contains(STREAM), "{plain}");
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("query", "subscription ($id: UUID!) { dialogEvents(dialogId: $id) { id type } }")
+            .append_pair("variables", &json!({ "id": id }).to_string())
+            .finish();
+        let mut events = follow(client.get(&format!("/graphql/stream?{query}")).header("accept", STREAM)).await;
+        service.owner().patch(id, &progress(1)).await.expect(204);
+        events.expect(id, UPDATED).await;
+    }
+}
+
+/// Who may follow what.
+#[tokio::test]
+async fn a_dialog_token_opens_its_own_dialog_and_no_other() {
+    let service = Service::shared().await;
+    let (own, token) = dialog_with_token(service).await;
+    let (other, _) = dialog_with_token(service).await;
+    let client = service.with_token(&token);
+    let field = |id: &str| format!("dialogEvents(dialogId: \"{id}\") {{ id type }}");
+    let escaped: String = other.to_string().bytes().map(|byte| format!("\\u{byte:04x}")).collect();
+    let (own_text, other_text) = (own.to_string(), other.to_string());
+    let (a, b) = (field(&own_text), field(&other_text));
+    let by_variable = "dialogEvents(dialogId: $id) { id type }";
+    let open = (200, "");
+    let foreign = (403, "AUTH_NOT_AUTHORIZED");
+    let wrong = (400, "BAD_REQUEST");
+    let none = json!({});
+    let table: Vec<(String, Option<&str>, Value, (u16, &str))> = vec![
+        (format!("subscription {{ {a} }}"), None, none.clone(), open),
+        (format!("subscription {{ {b} }}"), None, none.clone(), foreign),
+        (format!("subscription {{ alias: {b} }}"), None, none.clone(), foreign),
+        // However the id is written.
+        (format!("subscription {{ {} }}", field(&own_text.to_uppercase())), None, none.clone(), open),
+        (format!("subscription {{ {} }}", field(&other_text.to_uppercase())), None, none.clone(), foreign),
+        (format!("subscription {{ {} }}", field(&own.simple().to_string())), None, none.clone(), open),
+        (format!("subscription {{ {} }}", field(&other.simple().to_string())), None, none.clone(), foreign),
+        (format!("subscription {{ {} }}", field(&format!("{{{own}}}"))), None, none.clone(), wrong),
+        (format!("subscription {{ {} }}", field(&format!("{{{other}}}"))), None, none.clone(), wrong),
+        (format!("subscription {{ {} }}", field(&format!("urn:uuid:{other}"))), None, none.clone(), wrong),
+        (format!("subscription {{ {} }}", field(&escaped)), None, none.clone(), foreign),
+        (format!("subscription {{ dialogEvents(dialogId: \"\"\"{other}\"\"\") {{ id }} }}"), None, none.clone(), foreign),
+        (format!("subscription {{ dialogEvents(dialogId: [\"{own}\"]) {{ id }} }}"), None, none.clone(), wrong),
+        ("subscription { dialogEvents(dialogId: null) { id } }".into(), None, none.clone(), wrong),
+        ("subscription { dialogEvents { id } }".into(), None, none.clone(), wrong),
+        // Variables and their defaults.
+        (format!("subscription ($id: UUID!) {{ {by_variable} }}"), None, json!({ "id": own }), open),
+        (format!("subscription ($id: UUID!) {{ {by_variable} }}"), None, json!({ "id": other }), foreign),
+        (format!("subscription ($id: UUID!) {{ {by_variable} }}"), None, none.clone(), wrong),
+        (format!("subscription ($id: UUID! = \"{own}\") {{ {by_variable} }}"), None, none.clone(), open),
+        (format!("subscription ($id: UUID! = \"{other}\") {{ {by_variable} }}"), None, none.clone(), foreign),
+        (format!("subscription ($id: UUID! = \"{own}\") {{ {by_variable} }}"), None, json!({ "id": other }), foreign),
+        (format!("subscription ($id: UUID! = \"{other}\") {{ {by_variable} }}"), None, json!({ "id": own }), open),
+        // Another operation than the first.
+        (format!("subscription A {{ {a} }} subscription B {{ {b} }}"), Some("B"), none.clone(), foreign),
+        (format!("subscription A {{ {a} }} subscription B {{ {b} }}"), Some("A"), none.clone(), open),
+        (format!("query A {{ limits {{ __typename }} }} subscription B {{ {b} }}"), Some("B"), none.clone(), foreign),
+        (format!("subscription A {{ {a} }} subscription B {{ {b} }}"), Some("C"), none.clone(), wrong),
+        (format!("subscription A {{ {a} }} subscription B {{ {b} }}"), None, none.clone(), wrong),
+        (format!("fragment F on Subscriptions {{ {a} }} subscription B {{ {b} }}"), None, none.clone(), wrong),
+        // Fragments.
+        (format!("subscription {{ ...F }} fragment F on Subscriptions {{ {a} }}"), None, none.clone(), open),
+        (format!("subscription {{ ...F }} fragment F on Subscriptions {{ {b} }}"), None, none.clone(), foreign),
+        (format!("fragment G on Subscriptions {{ ...F }} fragment F on Subscriptions {{ {b} }} subscription {{ ...G }}"), None, none.clone(), foreign),
+        (format!("subscription {{ ... on Subscriptions {{ {a} }} }}"), None, none.clone(), open),
+        (format!("subscription {{ ... {{ {a} }} }}"), None, none.clone(), open),
+        (format!("subscription {{ ... {{ ... on Subscriptions {{ {b} }} }} }}"), None, none.clone(), foreign),
+        (format!("subscription {{ ... on Queries {{ {b} }} }}"), None, none.clone(), wrong),
+        ("subscription { ...F } fragment F on Subscriptions { ...F }".into(), None, none.clone(), wrong),
+        ("subscription { ...F }".into(), None, none.clone(), wrong),
+        (format!("subscription ($id: UUID!) {{ ...F }} fragment F on Subscriptions {{ {by_variable} }}"), None, json!({ "id": other }), foreign),
+        (format!("subscription {{ dialogEvents(dialogId: \"{own}\") {{ ...P }} }} fragment P on DialogEventPayload {{ id type }}"), None, none.clone(), open),
+        // More than one field, and fields that may not be there.
+        (format!("subscription {{ {a} other: {b} }}"), None, none.clone(), wrong),
+        (format!("subscription {{ {b} other: {a} }}"), None, none.clone(), wrong),
+        (format!("subscription {{ {a} ...F }} fragment F on Subscriptions {{ other: {b} }}"), None, none.clone(), wrong),
+        (format!("subscription {{ dialogEvents(dialogId: \"{own}\") @skip(if: true) {{ id }} other: {b} }}"), None, none.clone(), wrong),
+        (format!("subscription {{ ... @include(if: true) {{ {b} }} }}"), None, none.clone(), wrong),
+        ("subscription { __typename }".into(), None, none.clone(), wrong),
+        ("subscription { __schema { queryType { name } } }".into(), None, none.clone(), wrong),
+    ];
+    for (query, name, variables, (status, code)) in table {
+        let request = json!({ "query": query, "operationName": name, "variables": variables });
+        if status == 200 {
+            follow(asking(&client, &request)).await;
+        } else {
+            let found = refusal(asking(&client, &request)).await;
+            assert_eq!(found, (status, code.to_owned()), "{request:#}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn other_tokens_open_no_subscription_and_dialog_tokens_nothing_else() {
+    let service = Service::shared().await;
+    let (own, token) = dialog_with_token(service).await;
+    let (other, foreign) = dialog_with_token(service).await;
+    let forbidden = (403, "AUTH_NOT_AUTHORIZED".to_owned());
+    let person = service.person();
+    assert_eq!(refusal(asking(&person, &subscription(own))).await, forbidden);
+    assert_eq!(refusal(asking(&service.owner(), &subscription(own))).await, forbidden);
+    asking(&service.anonymous(), &subscription(own)).await.assert_problem_document(401);
+    asking(&service.with_token("x.y.z"), &subscription(own)).await.assert_problem_document(401);
+    let (head, signature) = token.rsplit_once('.').unwrap();
+    let forged = format!("{head}.{}", signature.chars().rev().collect::<String>());
+    asking(&service.with_token(&forged), &subscription(own)).await.assert_problem_document(401);
+    // In the older form the status says nothing.
+    let legacy = person.call(Method::POST, "/graphql").header("accept", &format!("application/json, {STREAM}"));
+    let legacy = legacy.json(&subscription(own)).await.expect(200).json();
+    assert_eq!(legacy["errors"][0]["extensions"]["code"], "AUTH_NOT_AUTHORIZED");
+
+    // The header of the portal: alone, and beside an access token; a dialog token before it wins.
+    let with = |client: &Client, token: &str, id| {
+        asking(client, &subscription(id)).header("digdir-dialog-token", token)
+    };
+    follow(with(&service.anonymous(), &token, own)).await;
+    follow(with(&person, &token, own)).await;
+    assert_eq!(refusal(with(&person, &token, other)).await, forbidden);
+    assert_eq!(refusal(with(&person, "nonsense", own)).await, forbidden);
+    assert_eq!(refusal(with(&service.with_token(&foreign), &token, own)).await, forbidden);
+    with(&service.anonymous(), "nonsense", own).await.assert_problem_document(401);
+
+    // Nothing else is opened by it.
+    for query in [
+        "{ limits { __typename } }".to_owned(),
+        format!("{{ dialogById(dialogId: \"{own}\") {{ dialog {{ id }} }} }}"),
+        format!(
+            "mutation {{ setSystemLabel(input: {{ dialogId: \"{own}\", addLabels: [BIN], removeLabels: [] }}) {{ success }} }}"
+        ),
+    ] {
+        let request = json!({ "query": query });
+        let client = service.with_token(&token);
+        let answer = client.call(Method::POST, "/graphql").json(&request);
+        assert_eq!(refusal(answer).await, forbidden, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn there_are_so_many_streams_at_a_time() {
+    let service = Service::with_settings(&["--events-streams=2"]).await;
+    let (id, token) = dialog_with_token(&service).await;
+    let (client, person) = (service.with_token(&token), service.person());
+    let rest = format!("dialogs/{id}/events");
+    let first = follow(asking(&client, &subscription(id))).await;
+    let _second = person.follow(&rest, None).await;
+    let full = asking(&client, &subscription(id)).await.expect(503);
+    assert_eq!(full.json()["errors"][0]["extensions"]["code"], "RATE_LIMITED");
+    assert!(full.header("retry-after").is_some());
+    let full = person.get(&format!("/api/v1/enduser/{rest}")).await;
+    full.assert_problem_document(503);
+    assert!(full.header("retry-after").is_some());
+    drop(first);
+    // The place becomes free when the service notices.
+    let begun = Instant::now();
+    while asking(&client, &subscription(id)).stream().await.status() != 200 {
+        assert!(begun.elapsed() < LONG, "the place is never free");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+
+    let service = Service::shared().await;
+    let (id, token) = dialog_with_token(service).await;
+    let client = service.with_token(&token);
+    let mut open = Vec::new();
+    for _ in 0..20 {
+        open.push(follow(asking(&client, &subscription(id))).await);
+    }
+    let full = asking(&client, &subscription(id)).await.expect(503);
+    assert!(full.json()["errors"][0]["message"].as_str().unwrap().contains("20"));
+    // Another token of the same dialog has its own.
+    follow(asking(&service.with_token(&token_of(service, id).await), &subscription(id))).await;
+}
+
+#[tokio::test]
+async fn pages_of_allowed_origins_may_ask() {
+    let service =
+        Service::with_settings(&["--graphql-origins=https://portal.example,http://localhost:3000"]).await;
+    let anonymous = service.anonymous();
+    let preflight = |path: &str, origin: &str| {
+        let call = anonymous.call(Method::OPTIONS, path).header("origin", origin);
+        let call = call.header("access-control-request-method", "POST");
+        call.header("access-control-request-headers", "authorization,content-type,digdir-dialog-token")
+    };
+    for (path, origin, is_allowed) in [
+        ("/graphql", "https://portal.example", true),
+        ("/graphql/stream", "http://localhost:3000", true),
+        ("/graphql", "https://elsewhere.example", false),
+        ("/graphql", "https://portal.example.elsewhere.example", false),
+        ("/api/v1/enduser/dialogs", "https://portal.example", false),
+    ] {
+        let answer = preflight(path, origin).await;
+        let allowed = answer.header("access-control-allow-origin");
+        assert_eq!(allowed, is_allowed.then_some(origin), "{path} {origin}");
+        if is_allowed {
+            assert!(answer.status.is_success());
+            assert_eq!(answer.header("access-control-allow-methods"), Some("POST"));
+            let headers = answer.header("access-control-allow-headers").unwrap();
+            assert!(headers.contains("digdir-dialog-token"), "{headers}");
+            assert_eq!(answer.header("access-control-allow-credentials"), None);
+        }
+    }
+    let (id, token) = dialog_with_token(&service).await;
+    let call = asking(&service.with_token(&token), &subscription(id)).header("origin", "https://portal.example");
+    let response = call.stream().await;
+    assert_eq!(response.headers()["access-control-allow-origin"], "https://portal.example");
+    // Nobody is allowed where nothing is set.
+    let shared = Service::shared().await.anonymous();
+    let answer = shared.call(Method::OPTIONS, "/graphql").header("origin", "https://portal.example");
+    let answer = answer.header("access-control-request-method", "POST").await;
+    assert_eq!(answer.header("access-control-allow-origin"), None);
+}
+
+type Connection =
+    tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
+
+/// A WebSocket.
+struct Socket(Connection);
+
+impl Socket {
+    async fn open(service: &Service, token: Option<&str>, protocol: Option<&str>) -> Self {
+        let mut request = format!("ws://{}/graphql", service.address()).into_client_request().unwrap();
+        if let Some(token) = token {
+            request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        }
+        if let Some(protocol) = protocol {
+            request.headers_mut().insert("sec-websocket-protocol", protocol.parse().unwrap());
+        }
+        let (connection, response) = tokio_tungstenite::connect_async(request).await.expect("a WebSocket");
+        let chosen = response.headers().get("sec-websocket-protocol").and_then(|value| value.to_str().ok());
+        assert_eq!(chosen, protocol.filter(|protocol| *protocol == "graphql-transport-ws"));
+        Self(connection)
+    }
+
+    /// One that has begun, with what is in `connection_init`.
+    async fn begun(service: &Service, payload: &Value) -> Self {
+        let mut socket = Self::open(service, None, Some("graphql-transport-ws")).await;
+        socket.say(&json!({ "type": "connection_init", "payload": payload })).await;
+        assert_eq!(socket.hear().await, json!({ "type": "connection_ack" }));
+        socket
+    }
+
+    async fn say(&mut self, message: &Value) {
+        self.say_text(&message.to_string()).await;
+    }
+
+    async fn say_text(&mut self, text: &str) {
+        self.0.send(Message::text(text.to_owned())).await.expect("it is sent");
+    }
+
+    async fn subscribe(&mut self, id: &str, payload: &Value) {
+        self.say(&json!({ "id": id, "type": "subscribe", "payload": payload })).await;
+    }
+
+    /// The next message.
+    async fn hear(&mut self) -> Value {
+        loop {
+            let message = tokio::time::timeout(LONG, self.0.next()).await.expect("something comes");
+            match message.expect("a message").expect("a message") {
+                Message::Text(text) => return serde_json::from_str(&text).expect("JSON"),
+                Message::Ping(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// What has happened, as an operation says next.
+    async fn news(&mut self, operation: &str, id: Uuid, kind: &str) -> Value {
+        let said = self.hear().await;
+        assert_eq!((&said["type"], &said["id"]), (&json!("next"), &json!(operation)), "{said}");
+        assert_eq!(said["payload"]["data"]["dialogEvents"], json!({ "id": id, "type": kind }), "{said}");
+        said["payload"]["extensions"]["lastEventId"].clone()
+    }
+
+    /// The code with which it is closed.
+    async fn closed(&mut self) -> u16 {
+        loop {
+            match tokio::time::timeout(LONG, self.0.next()).await.expect("something comes") {
+                Some(Ok(Message::Close(Some(frame)))) => return frame.code.into(),
+                Some(Ok(Message::Ping(_))) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+mod web_sockets {
+    use super::*;
+
+    #[tokio::test]
+    async fn carry_several_operations() {
+        let service = Service::shared().await;
+        let owner = service.owner();
+        let ((one, one_token), (two, two_token)) =
+            (dialog_with_token(service).await, dialog_with_token(service).await);
+        let mut socket = Socket::open(service, Some(&one_token), Some("graphql-transport-ws")).await;
+        socket.say(&json!({ "type": "connection_init" })).await;
+        assert_eq!(socket.hear().await["type"], "connection_ack");
+        socket.say(&json!({ "type": "ping", "payload": { "a": 1 } })).await;
+        assert_eq!(socket.hear().await, json!({ "type": "pong", "payload": { "a": 1 } }));
+        socket.say(&json!({ "type": "pong" })).await;
+        socket.subscribe("a", &subscription(one)).await;
+        socket.subscribe("b", &subscription(two)).await;
+        let refused = socket.hear().await;
+        assert_eq!((&refused["type"], &refused["id"]), (&json!("error"), &json!("b")), "{refused}");
+        assert_eq!(refused["payload"][0]["extensions"]["code"], "AUTH_NOT_AUTHORIZED");
+        // Its id is free again.
+        socket.subscribe("b", &json!({ "query": "{ nothing }" })).await;
+        assert_eq!(socket.hear().await["payload"][0]["extensions"]["code"], "BAD_REQUEST");
+        socket.subscribe("b", &json!({ "query": "{ limits { __typename } }" })).await;
+        assert_eq!(socket.hear().await["payload"][0]["extensions"]["code"], "AUTH_NOT_AUTHORIZED");
+        let deep = "{ dialogById(dialogId: 1) ".to_owned() + &"{ a ".repeat(13) + &"}".repeat(14);
+        socket.subscribe("b", &json!({ "query": deep })).await;
+        assert_eq!(socket.hear().await["payload"][0]["extensions"]["code"], "DEPTH_LIMIT");
+        owner.patch(one, &progress(1)).await.expect(204);
+        let first = socket.news("a", one, UPDATED).await;
+        owner.delete(one).await.expect(204);
+        socket.news("a", one, DELETED).await;
+        // Once more from the first on, beside the other.
+        let mut again = subscription(one);
+        again["extensions"] = json!({ "lastEventId": first });
+        socket.subscribe("b", &again).await;
+        socket.news("b", one, DELETED).await;
+        // It says no more.
+        socket.say(&json!({ "id": "a", "type": "complete" })).await;
+        socket.say(&json!({ "type": "ping" })).await;
+        assert_eq!(socket.hear().await, json!({ "type": "pong" }));
+        owner.act(one, "restore").await.expect(204);
+        socket.news("b", one, UPDATED).await;
+        owner.act(one, "purge").await.expect(204);
+        socket.news("b", one, DELETED).await;
+        assert_eq!(socket.hear().await, json!({ "id": "b", "type": "complete" }));
+
+        let mut other = Socket::begun(service, &json!({ "Digdir-Dialog-Token": two_token })).await;
+        other.subscribe("a", &subscription(two)).await;
+        owner.patch(two, &progress(1)).silently().await.expect(204);
+        other.news("a", two, UPDATED).await;
+    }
+
+    #[tokio::test]
+    async fn carry_queries_and_mutations() {
+        let service = Service::shared().await;
+        let id = service.owner().created(&dialog()).await;
+        let token = service.person_token();
+        let mut socket = Socket::begun(service, &json!({ "Authorization": format!("Bearer {token}") })).await;
+        let query = json!({
+            "query": "query ($id: UUID!) { dialogById(dialogId: $id) { dialog { id } errors { __typename } } }",
+            "variables": { "id": id },
+        });
+        socket.subscribe("q", &query).await;
+        let data = json!({ "dialogById": { "dialog": { "id": id }, "errors": [] } });
+        assert_eq!(socket.hear().await, json!({ "id": "q", "type": "next", "payload": { "data": data } }));
+        assert_eq!(socket.hear().await, json!({ "id": "q", "type": "complete" }));
+        let label = json!({ "query": format!(
+            "mutation {{ setSystemLabel(input: {{ dialogId: \"{id}\", addLabels: [BIN], removeLabels: [] }}) {{ success }} }}"
+        ) });
+        socket.subscribe("q", &label).await;
+        assert_eq!(socket.hear().await["payload"]["data"]["setSystemLabel"]["success"], true);
+        assert_eq!(socket.hear().await["type"], "complete");
+        socket.subscribe("q", &subscription(id)).await;
+        assert_eq!(socket.hear().await["payload"][0]["extensions"]["code"], "AUTH_NOT_AUTHORIZED");
+    }
+
+    #[tokio::test]
+    async fn are_closed_as_the_protocol_says() {
+        let service = Service::shared().await;
+        let (id, token) = dialog_with_token(service).await;
+        let transport = Some("graphql-transport-ws");
+        let init = json!({ "type": "connection_init" });
+        let subscribe = json!({ "id": "a", "type": "subscribe", "payload": subscription(id) });
+        for (messages, code) in [
+            (vec![subscribe.to_string()], 4401),
+            (vec![init.to_string(), init.to_string()], 4429),
+            (vec![init.to_string(), subscribe.to_string(), subscribe.to_string()], 4409),
+            (vec!["{".to_owned()], 4400),
+            (vec![init.to_string(), json!({ "type": "start" }).to_string()], 4400),
+            (vec![init.to_string(), json!({ "type": "subscribe", "id": "a" }).to_string()], 4400),
+            (vec![init.to_string(), json!({ "type": "ping", "x": " ".repeat(1_000_001) }).to_string()], 1009),
+        ] {
+            let mut socket = Socket::open(service, Some(&token), transport).await;
+            for message in &messages {
+                // The last one may no longer be wanted.
+                let _ = socket.0.send(Message::text(message.clone())).await;
+            }
+            let has_begun = messages.len() > 1;
+            if has_begun {
+                assert_eq!(socket.hear().await["type"], "connection_ack");
+            }
+            let first = messages[0].get(..60).unwrap_or(&messages[0]);
+            assert_eq!(socket.closed().await, code, "{} messages: {first}", messages.len());
+        }
+        let mut binary = Socket::open(service, Some(&token), transport).await;
+        binary.0.send(Message::binary(init.to_string().into_bytes())).await.unwrap();
+        assert_eq!(binary.closed().await, 4400);
+        for payload in [json!({}), json!({ "Authorization": "Bearer x" }), json!({ "Authorization": token })] {
+            let mut socket = Socket::open(service, None, transport).await;
+            socket.say(&json!({ "type": "connection_init", "payload": payload })).await;
+            assert_eq!(socket.closed().await, 4403, "{payload}");
+        }
+        for protocol in [None, Some("graphql-ws")] {
+            let request = Socket::open_refused(service, protocol).await;
+            assert!(request.is_none_or(|code| code == 4406));
+        }
+        // Who says nothing is waited for only so long.
+        let mut silent = Socket::open(service, Some(&token), transport).await;
+        assert_eq!(silent.closed().await, 4408);
+        // A bad token is no WebSocket at all.
+        let bad = service.with_token("x.y.z").get("/graphql");
+        bad.header("connection", "upgrade").header("upgrade", "websocket").await.assert_problem_document(401);
+        let no_key = service.with_token(&token).get("/graphql");
+        no_key.header("connection", "upgrade").header("upgrade", "websocket").await.assert_problem_document(400);
+    }
+
+    #[tokio::test]
+    async fn carry_so_many_operations_at_a_time() {
+        let service = Service::shared().await;
+        let (id, token) = dialog_with_token(service).await;
+        let bearer = json!({ "authorization": format!("Bearer {token}") });
+        let mut socket = Socket::begun(service, &bearer).await;
+        for number in 0..=20 {
+            socket.subscribe(&number.to_string(), &subscription(id)).await;
+        }
+        let refused = socket.hear().await;
+        assert_eq!((&refused["type"], &refused["id"]), (&json!("error"), &json!("20")), "{refused}");
+        assert_eq!(refused["payload"][0]["extensions"]["code"], "RATE_LIMITED");
+        // Those of the token are counted over all connections.
+        service.owner().patch(id, &progress(1)).await.expect(204);
+        for _ in 0..20 {
+            assert_eq!(socket.hear().await["type"], "next");
+        }
+        let mut other = Socket::begun(service, &bearer).await;
+        other.subscribe("a", &subscription(id)).await;
+        let refused = other.hear().await;
+        assert_eq!(refused["payload"][0]["extensions"]["code"], "RATE_LIMITED", "{refused}");
+    }
+
+    #[tokio::test]
+    async fn end_with_the_token_and_with_the_service() {
+        let clock = Clock::fixed(Timestamp::parse("2031-05-17T12:00:00Z").unwrap());
+        let service = Service::telling(clock, |_| {}).await;
+        let (id, token) = dialog_with_token(&service).await;
+        let bearer = json!({ "authorization": format!("Bearer {token}") });
+        let mut socket = Socket::begun(&service, &bearer).await;
+        socket.subscribe("a", &subscription(id)).await;
+        service.owner().patch(id, &progress(1)).await.expect(204);
+        socket.news("a", id, UPDATED).await;
+        service.clock.advance_seconds(600);
+        service.owner().patch(id, &progress(2)).await.expect(204);
+        assert_eq!(socket.hear().await, json!({ "id": "a", "type": "complete" }));
+        service.clock.advance_seconds(1);
+        assert_eq!(socket.closed().await, 4403);
+
+        let token = token_of(&service, id).await;
+        let bearer = json!({ "authorization": format!("Bearer {token}") });
+        let (mut busy, mut idle) =
+            (Socket::begun(&service, &bearer).await, Socket::begun(&service, &bearer).await);
+        busy.subscribe("a", &subscription(id)).await;
+        service.owner().patch(id, &progress(3)).await.expect(204);
+        busy.news("a", id, UPDATED).await;
+        drop(service);
+        assert_eq!(busy.hear().await, json!({ "id": "a", "type": "complete" }));
+        assert_eq!(busy.closed().await, 1001);
+        assert_eq!(idle.closed().await, 1001);
+    }
+}
+
+impl Socket {
+    /// The code with which a WebSocket of another protocol is closed; `None` where there is none.
+    async fn open_refused(service: &Service, protocol: Option<&str>) -> Option<u16> {
+        let mut request = format!("ws://{}/graphql", service.address()).into_client_request().unwrap();
+        if let Some(protocol) = protocol {
+            request.headers_mut().insert("sec-websocket-protocol", protocol.parse().unwrap());
+        }
+        // The client itself refuses an answer without the protocol that it has asked for.
+        let (connection, _) = tokio_tungstenite::connect_async(request).await.ok()?;
+        Some(Self(connection).closed().await)
+    }
+}
+
+/// Documents that would take for ever are refused at once, also in operations that are not asked for.
+#[tokio::test]
+async fn fragments_that_multiply_are_refused() {
+    let service = Service::shared().await;
+    let person = service.person();
+    let mut fragments = String::new();
+    for index in 0..40 {
+        let next = index + 1;
+        fragments += &format!("fragment F{index} on Queries {{ ...F{next} ...F{next} }} ");
+    }
+    for end in ["fragment F40 on Queries { limits { __typename } }", ""] {
+        for start in ["{ ...F0 }", "query A { limits { __typename } } query B { ...F0 }"] {
+            let request = json!({ "query": format!("{start} {fragments} {end}"), "operationName": "A" });
+            let request = if start.starts_with('{') { request.without("/operationName") } else { request };
+            let answer = person.call(Method::POST, "/graphql").json(&request).await.expect(400);
+            assert_eq!(answer.json()["errors"][0]["extensions"]["code"], "COMPLEXITY_LIMIT", "{start}");
+        }
+    }
+}
