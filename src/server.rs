@@ -30,12 +30,13 @@ use tower::Layer;
 use tower::util::{MapRequest, MapRequestLayer};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
+use url::Url;
 
 use crate::access::Access;
 use crate::access::dialog_token::DialogTokenSigner;
 use crate::access::token::TokenVerifier;
 use crate::altinn::{Platform, PlatformFailure};
-use crate::api::graphql::GraphSettings;
+use crate::api::graphql::{Documents, GraphSettings};
 use crate::api::http::context;
 use crate::api::http::problem::Problem;
 use crate::api::public::Readiness;
@@ -295,8 +296,12 @@ impl Server {
             Some(_) => Some(backing.routes.merge(sandbox::explain(&api))),
             None => None,
         };
-        let graph =
-            GraphSettings { introspection: settings.graphql_introspection, page: own_routes.is_some() };
+        let graph = GraphSettings {
+            introspection: settings.graphql_introspection,
+            page: own_routes.is_some(),
+            documents: documents(settings)?,
+            origins: origins(settings)?,
+        };
         let router = router(&api, &public_url, graph, clock.clone(), timeout, own_routes);
 
         let (stop, stopped) = watch::channel(false);
@@ -409,6 +414,30 @@ async fn accept(
 fn maintenance(settings: &ServeSettings) -> Result<Option<Maintenance>, StartFailure> {
     let retry_at = moment(settings.maintenance_retry_at.as_ref(), "DIALOGPORTEN_MAINTENANCE_RETRY_AT")?;
     Ok(settings.maintenance.then_some(Maintenance { retry_at }))
+}
+
+/// The documents that the graph carries out.
+fn documents(settings: &ServeSettings) -> Result<Documents, StartFailure> {
+    match &settings.graphql_documents {
+        Some(path) => Documents::listed(path)
+            .map_err(|error| StartFailure::Setting(format!("DIALOGPORTEN_GRAPHQL_DOCUMENTS: {error}"))),
+        None => Ok(Documents::any(settings.graphql_persisted_bytes)),
+    }
+}
+
+/// The origins that may ask the graph: scheme, host and port.
+fn origins(settings: &ServeSettings) -> Result<Vec<HeaderValue>, StartFailure> {
+    let given =
+        settings.graphql_origins.iter().map(|origin| origin.trim()).filter(|origin| !origin.is_empty());
+    let read = given.map(|origin| {
+        let is_origin = Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == origin);
+        HeaderValue::from_str(origin).ok().filter(|_| is_origin).ok_or_else(|| {
+            let text =
+                format!("DIALOGPORTEN_GRAPHQL_ORIGINS: {origin} is no origin, such as https://af.altinn.no.");
+            StartFailure::Setting(text)
+        })
+    });
+    read.collect()
 }
 
 fn seen_elsewhere(settings: &MigratedSettings) -> Result<SeenElsewhere, StartFailure> {

@@ -14,6 +14,8 @@ mod event_streams;
 mod events;
 mod faults;
 mod graphql;
+mod graphql_more;
+mod graphql_schema;
 mod harness;
 mod immutability;
 mod instances;

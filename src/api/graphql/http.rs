@@ -1,6 +1,7 @@
 //! The graph over HTTP (GraphQL over HTTP, draft of the GraphQL Foundation).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::OperationType;
@@ -8,12 +9,17 @@ use async_graphql::{Response as Answer, ServerError, Variables};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
+use tower_http::cors::{AllowHeaders, AllowMethods, CorsLayer};
 
+use super::documents::Document;
 use super::error::Code;
 use super::{GraphSettings, Schema, cost, definition, page, schema};
 use crate::access::caller::Caller;
@@ -30,6 +36,9 @@ use crate::json::Failures;
 /// Most bytes of a body.
 const BODY_BYTES: usize = 1_000_000;
 
+/// Fewest bytes of an answer that are worth to be compressed.
+const COMPRESSED_BYTES: u64 = 1_024;
+
 const RESPONSE_JSON: &str = "application/graphql-response+json";
 
 /// Why the caller may not ask for anything.
@@ -38,6 +47,7 @@ pub(super) struct Refused(pub(super) Code, pub(super) String);
 
 /// The routes of the graph.
 pub fn router(settings: GraphSettings) -> Router<ApiState> {
+    let (has_page, cross_origin) = (settings.page, cross_origin(&settings.origins));
     let graph = Arc::new(Graph { schema: schema(settings.introspection), settings });
     let handler = move |State(api): State<ApiState>, request: Request| {
         let graph = Arc::clone(&graph);
@@ -45,7 +55,38 @@ pub fn router(settings: GraphSettings) -> Router<ApiState> {
     };
     let methods = MethodRouter::new().get(handler.clone()).post(handler);
     let router = Router::new().route("/graphql", methods.clone()).route("/graphql/{*anything}", methods);
-    if settings.page { router.route("/graphql/assets/{name}", get(page::asset)) } else { router }
+    let router = router.layer(compression());
+    let router = if has_page { router.route("/graphql/assets/{name}", get(page::asset)) } else { router };
+    match cross_origin {
+        Some(layer) => router.layer(layer),
+        None => router,
+    }
+}
+
+/// Answers with a dialog token are left as they are: beside what an attacker can put into an answer, its
+/// length would tell about the token.
+#[derive(Clone, Copy)]
+struct WithToken;
+
+fn compression() -> CompressionLayer<impl Predicate> {
+    let without_token = |_: StatusCode, _: Version, _: &HeaderMap, extensions: &Extensions| {
+        extensions.get::<WithToken>().is_none()
+    };
+    let worth_it = SizeAbove::new(COMPRESSED_BYTES).and(NotForContentType::SSE).and(without_token);
+    CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_it)
+}
+
+/// Lets pages of other origins ask, with any method and header and without cookies.
+fn cross_origin(origins: &[HeaderValue]) -> Option<CorsLayer> {
+    (!origins.is_empty()).then(|| {
+        CorsLayer::new()
+            .allow_origin(origins.to_vec())
+            .allow_methods(AllowMethods::mirror_request())
+            // Not `*`, which would leave out Authorization.
+            .allow_headers(AllowHeaders::mirror_request())
+            .expose_headers([header::ETAG, header::RETRY_AFTER])
+            .max_age(Duration::from_hours(1))
+    })
 }
 
 struct Graph {
@@ -57,13 +98,13 @@ struct Graph {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Asked {
-    query: String,
+    #[serde(default)]
+    query: Option<String>,
     #[serde(default)]
     operation_name: Option<String>,
     #[serde(default)]
     variables: Option<Map<String, Value>>,
     #[serde(default)]
-    #[expect(dead_code, reason = "clients may send it; that it is an object is all that is asked of it")]
     extensions: Option<Map<String, Value>>,
 }
 
@@ -92,7 +133,7 @@ impl Graph {
         }
         let is_get = request.method() == Method::GET || request.method() == Method::HEAD;
         let parameters = Query::parse(request.uri().query());
-        let has_query = parameters.first("query").is_some();
+        let has_query = ["query", "extensions"].iter().any(|name| parameters.first(name).is_some());
         if is_get && self.settings.page && !has_query && wants_page(request.headers()) {
             return page::page();
         }
@@ -115,34 +156,48 @@ impl Graph {
             // What is no request of GraphQL is an error in the older form, too.
             Err((code, message)) => return render(code.response(message), Form::Response, form, &trace),
         };
-        let answer = self.carry_out(api, asked, &claims, &headers, is_get).await;
-        render(answer, form, form, &trace)
+        let document = self.settings.documents.find(asked.query.as_deref(), asked.extensions.as_ref());
+        let document = match document.await {
+            Ok(document) => document,
+            Err((code, message)) => return render(code.response(message), form, form, &trace),
+        };
+        let answer = self.carry_out(api, &document, asked, &claims, &headers, is_get).await;
+        let mut response = render(answer, form, form, &trace);
+        if document.text.contains("dialogToken") {
+            response.extensions_mut().insert(WithToken);
+        }
+        response
     }
 
     async fn carry_out(
         &self,
         api: &ApiState,
+        document: &Document,
         asked: Asked,
         claims: &Claims,
         headers: &HeaderMap,
         is_get: bool,
     ) -> Answer {
-        let Asked { query, operation_name, variables, .. } = asked;
-        let document = match parse_query(&query) {
-            Ok(document) => document,
+        let Asked { operation_name, variables, .. } = asked;
+        let text = &document.text;
+        if let Err((code, message)) = cost::check_tokens(text) {
+            return code.response(message);
+        }
+        let parsed = match parse_query(text) {
+            Ok(parsed) => parsed,
             Err(error) => return Answer::from_errors(vec![ServerError::from(error)]),
         };
         let variables = Variables::from_json(Value::Object(variables.unwrap_or_default()));
         let operation_name = operation_name.filter(|name| !name.is_empty());
-        let operation = match cost::operation(&document, operation_name.as_deref()) {
+        let operation = match cost::operation(&parsed, operation_name.as_deref()) {
             Ok(operation) => operation,
             Err(message) => return Code::BadRequest.response(message),
         };
-        if let Err((code, message)) =
-            cost::check(&document, operation, &variables, self.settings.introspection)
+        if let Err((code, message)) = cost::check(&parsed, operation, &variables, self.settings.introspection)
         {
             return code.response(message);
         }
+        self.settings.documents.remember(document).await;
         if is_get && operation.ty != OperationType::Query {
             return Code::Method.response("With GET only queries are possible; send others with POST.");
         }
@@ -150,8 +205,8 @@ impl Graph {
             Ok(languages) => languages,
             Err(message) => return Code::BadRequest.response(message),
         };
-        let mut request = async_graphql::Request::new(query).variables(variables);
-        request.set_parsed_query(document);
+        let mut request = async_graphql::Request::new(text.as_ref()).variables(variables);
+        request.set_parsed_query(parsed);
         if let Some(name) = operation_name {
             request = request.operation_name(name);
         }
@@ -196,9 +251,11 @@ fn of_parameters(parameters: &Query) -> Result<Asked, Unreadable> {
     };
     let (variables, extensions) = (object("variables")?, object("extensions")?);
     if let Err(failures) = failures.into_result() {
-        return Err((Code::BadRequest, super::error::sentences(&failures).join(" ")));
+        return Err((
+            Code::BadRequest,
+            super::error::explained(&failures).map(|(_, text)| text).collect::<Vec<_>>().join(" "),
+        ));
     }
-    let query = query.ok_or_else(|| (Code::BadRequest, "The parameter query is required.".to_owned()))?;
     Ok(Asked { query, operation_name, variables, extensions })
 }
 
@@ -271,7 +328,9 @@ fn document(answer: Answer, form: Form, trace: &TraceId) -> (StatusCode, Value) 
         body.insert("errors".to_owned(), errors.collect());
     }
     // Where the request is wrong there is none; where something else is, data is told even as null.
-    let is_wrong = codes.iter().any(|code| code.status() == StatusCode::BAD_REQUEST);
+    let is_about_the_request =
+        |code: &Code| code.status() == StatusCode::BAD_REQUEST || *code == Code::UnknownDocument;
+    let is_wrong = codes.iter().any(is_about_the_request);
     if !is_wrong || !data.is_null() {
         body.insert("data".to_owned(), data);
     }

@@ -12,6 +12,7 @@
 mod catalogue;
 mod cost;
 mod dialog;
+mod documents;
 mod error;
 mod http;
 mod labels;
@@ -32,6 +33,8 @@ use async_graphql::{
     SimpleObject, TypeDirective, Value,
 };
 
+use axum::http::HeaderValue;
+
 use self::catalogue::{AuthorizedParty, Limits, ServiceResourceMetadata};
 use self::dialog::Dialog;
 use self::error::{Code, top_level};
@@ -39,7 +42,7 @@ use self::labels::{
     BulkSetSystemLabelInput, BulkSetSystemLabelPayload, SetSystemLabelInput, SetSystemLabelPayload,
 };
 use self::lookup::DialogLookupPayload;
-use self::search::{SearchDialogInput, SearchDialogsPayload};
+use self::search::{DialogCountsPayload, SearchDialogInput, SearchDialogsPayload};
 use self::shape::{Id, Of, errors};
 use self::subscription::Subscriptions;
 use crate::access::caller::Caller;
@@ -52,15 +55,20 @@ use crate::dialog::refusal::Refusal;
 use crate::json::Failures;
 use crate::timestamp::Timestamp;
 
+pub use self::documents::Documents;
 pub use self::http::router;
 
 /// What is asked of the graph by the settings of the service.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub struct GraphSettings {
     /// Whether the graph tells about itself.
     pub introspection: bool,
     /// Whether browsers get a page to write queries on.
     pub page: bool,
+    /// Which documents are carried out.
+    pub documents: Documents,
+    /// Where pages come from that may ask by themselves (CORS), such as `https://af.altinn.no`.
+    pub origins: Vec<HeaderValue>,
 }
 
 type Schema = async_graphql::Schema<Queries, Mutations, Subscriptions>;
@@ -212,6 +220,19 @@ impl Queries {
         search::search(api, caller(ctx)?, ctx.data::<Languages>()?, input, parts).await
     }
 
+    /// How many of the dialogs that `searchDialogs` would list are in which state.
+    async fn dialog_counts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "What is searched for; `limit`, `orderBy` and `continuationToken` are checked, and do not \
+                    matter."
+        )]
+        input: SearchDialogInput,
+    ) -> Result<DialogCountsPayload> {
+        search::count(ctx.data::<ApiState>()?, caller(ctx)?, input).await
+    }
+
     /// The dialog of an app instance, a correspondence or a dialog id, and why the user may see it.
     async fn dialog_lookup(
         &self,
@@ -226,15 +247,30 @@ impl Queries {
     }
 
     /// Whom the user can represent.
-    async fn parties(&self, ctx: &Context<'_>) -> Result<Vec<AuthorizedParty>> {
-        let parties = ctx.data::<ApiState>()?.app.parties(caller(ctx)?).await.map_err(top_level)?;
-        Ok(catalogue::parties(parties.authorized_parties))
+    async fn parties(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "Only these parties, as URNs, 1 to 100, with their sub-units; a sub-unit may be named too."
+        )]
+        parties_filter: Option<Vec<String>>,
+        #[graphql(desc = "Whether to list those that no longer exist; true when left out.")]
+        include_deleted: Option<bool>,
+        #[graphql(
+            desc = "A page of at most so many parties, 1 to 1000, not counting sub-units, in the order \
+                          of their URNs. One that is shorter is the last."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "The last party of the page before.")] after: Option<String>,
+    ) -> Result<Vec<AuthorizedParty>> {
+        let wanted = catalogue::wanted_parties(parties_filter, include_deleted, first, after)?;
+        catalogue::parties(ctx.data::<ApiState>()?, caller(ctx)?, wanted.as_ref()).await
     }
 
     /// Whom the user can represent.
     #[graphql(deprecation = "The field is called parties.")]
     async fn get_parties(&self, ctx: &Context<'_>) -> Result<Vec<AuthorizedParty>> {
-        self.parties(ctx).await
+        catalogue::parties(ctx.data::<ApiState>()?, caller(ctx)?, None).await
     }
 
     /// The services that the user may see dialogs about, as far as there are such dialogs.
