@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn what_is_wanted_of_the_parties() {
         let parties =
-            || vec![party("d", &["-e", "f"]), party("-a", &["b", "-c"]), party("-g", &[]), party("c", &[])];
+            || vec![party("d", &["-e", "f"]), party("-a", &["b", "-h"]), party("-g", &[]), party("c", &[])];
         let only = |names: &[&str]| WantedParties { only: Some(urns(names)), ..ALL };
         let page = |first, after: Option<&str>| WantedParties {
             first,
@@ -175,14 +175,14 @@ mod tests {
             ..ALL
         };
         for (wanted, expected) in [
-            (ALL, "d(e f) a(b c) g() c()"),
+            (ALL, "d(e f) a(b h) g() c()"),
             (WantedParties { deleted: false, ..ALL }, "d(f) a(b) c()"),
             (only(&["d", "c"]), "d(e f) c()"),
             (only(&["f"]), "d(f)"),
             (only(&["d", "b"]), "d(e f) a(b)"),
             (only(&["z"]), ""),
             (WantedParties { deleted: false, ..only(&["g", "e", "a"]) }, "a(b)"),
-            (page(Some(2), None), "a(b c) c()"),
+            (page(Some(2), None), "a(b h) c()"),
             (page(Some(2), Some("c")), "d(e f) g()"),
             (page(Some(2), Some("b")), "c() d(e f)"),
             (page(None, Some("d")), "g()"),

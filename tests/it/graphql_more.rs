@@ -45,30 +45,32 @@ mod errors {
     async fn name_what_they_are_about() {
         let service = Service::shared().await;
         let person = service.person();
-        let field = "{ errors { __typename ... on SearchDialogContinuationTokenParsingError { field }
-            ... on SearchDialogOrderByParsingError { field } ... on SetSystemLabelValidationError { field }
-            ... on BulkSetSystemLabelValidationError { field } ... on DialogLookupValidationError { field } } }";
         let id = Uuid::nil();
-        for (operation, fields) in [
+        for (operation, kind, fields) in [
             (
                 format!("{{ searchDialogs(input: {{ party: \"{PERSON}\", continuationToken: \"x\", orderBy: {{ dueAt: ASC }} }}) FIELD }}"),
-                vec!["input.continuationToken"],
+                "SearchDialogContinuationTokenParsingError",
+ vec!["input.continuationToken"],
             ),
             (
                 format!("{{ searchDialogs(input: {{ party: \"{PERSON}\", orderBy: [{{ dueAt: ASC }}, {{ dueAt: ASC }}] }}) FIELD }}"),
-                vec!["input.orderBy[1]"],
+                "SearchDialogOrderByParsingError",
+ vec!["input.orderBy[1]"],
             ),
-            ("{ dialogLookup(instanceRef: \"x\") FIELD }".to_owned(), vec!["instanceRef"]),
+            ("{ dialogLookup(instanceRef: \"x\") FIELD }".to_owned(), "DialogLookupValidationError", vec!["instanceRef"]),
             (
                 format!("mutation {{ setSystemLabel(input: {{ dialogId: \"{id}\", addLabels: [BIN, SENT], removeLabels: [] }}) FIELD }}"),
-                vec!["input.addLabels[1]"],
+                "SetSystemLabelValidationError",
+ vec!["input.addLabels[1]"],
             ),
             (
                 "mutation { bulkSetSystemLabels(input: { dialogs: [], addLabels: [BIN], removeLabels: [SENT] }) FIELD }".to_owned(),
-                vec!["input.dialogs", "input.removeLabels[0]"],
+                "BulkSetSystemLabelValidationError",
+ vec!["input.dialogs", "input.removeLabels[0]"],
             ),
         ] {
-            let query = operation.replace("FIELD", &field.replace("{ errors {", "{ errors { message"));
+            let fields_of = format!("{{ errors {{ message ... on {kind} {{ field }} }} }}");
+            let query = operation.replace("FIELD", &fields_of);
             let found = data(&person, &query, &json!({})).await;
             let payload = found.as_object().unwrap().values().next().unwrap();
             let found: Vec<_> = payload["errors"].as_array().unwrap().iter().map(|error| &error["field"]).collect();
@@ -103,8 +105,6 @@ mod errors {
 mod parties {
     use super::*;
 
-    const BUSY: &str = "17819098557";
-
     async fn urns(client: &Client, arguments: &str) -> Vec<String> {
         let found =
             data(client, &format!("{{ parties{arguments} {{ party subParties {{ party }} }} }}"), &json!({}))
@@ -116,15 +116,15 @@ mod parties {
     #[tokio::test]
     async fn come_in_pages() {
         let service = Service::shared().await;
-        let person = service.person_with(BUSY, 3);
+        let person = service.person();
         let mut all = urns(&person, "").await;
-        assert!(all.len() > 5, "{all:?}");
+        assert!(all.len() > 2, "{all:?}");
         assert_eq!(urns(&person, "(includeDeleted: true)").await, all, "in the platform's order");
         all.sort();
         let mut paged = Vec::new();
         let mut after = String::new();
         loop {
-            let page = urns(&person, &format!("(first: 3{after})")).await;
+            let page = urns(&person, &format!("(first: 2{after})")).await;
             paged.extend(page.iter().cloned());
             let [.., last] = &page[..] else { break };
             after = format!(", after: \"{last}\"");

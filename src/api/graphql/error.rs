@@ -144,7 +144,11 @@ pub(super) fn top_level(failure: Failure) -> Error {
 pub(super) fn explained(failures: &Failures) -> impl Iterator<Item = (&str, String)> {
     // Counts are told twice, for clients of REST that look for the second key.
     let failures = failures.iter().filter(|(key, _)| !key.contains(".count"));
-    failures.flat_map(|(key, texts)| texts.iter().map(move |text| (key, sentence(key, text))))
+    failures.flat_map(|(key, texts)| {
+        // REST names the whole body so.
+        let path = key.strip_prefix("dto.").unwrap_or(key);
+        texts.iter().map(move |text| (path, sentence(path, text)))
+    })
 }
 
 /// Like [`explained`], with paths that begin at the argument `input`.

@@ -53,14 +53,14 @@ pub fn router(settings: GraphSettings) -> Router<ApiState> {
         let graph = Arc::clone(&graph);
         async move { graph.answer(&api, request).await }
     };
-    let methods = MethodRouter::new().get(handler.clone()).post(handler);
+    let methods = MethodRouter::new().get(handler.clone()).post(handler.clone()).layer(compression());
+    let methods = match cross_origin {
+        // It answers OPTIONS by itself, where it is let.
+        Some(layer) => methods.options(handler).layer(layer),
+        None => methods,
+    };
     let router = Router::new().route("/graphql", methods.clone()).route("/graphql/{*anything}", methods);
-    let router = router.layer(compression());
-    let router = if has_page { router.route("/graphql/assets/{name}", get(page::asset)) } else { router };
-    match cross_origin {
-        Some(layer) => router.layer(layer),
-        None => router,
-    }
+    if has_page { router.route("/graphql/assets/{name}", get(page::asset)) } else { router }
 }
 
 /// Answers with a dialog token are left as they are: beside what an attacker can put into an answer, its
@@ -159,7 +159,7 @@ impl Graph {
         let document = self.settings.documents.find(asked.query.as_deref(), asked.extensions.as_ref());
         let document = match document.await {
             Ok(document) => document,
-            Err((code, message)) => return render(code.response(message), form, form, &trace),
+            Err((code, message)) => return render(code.response(message), Form::Response, form, &trace),
         };
         let answer = self.carry_out(api, &document, asked, &claims, &headers, is_get).await;
         let mut response = render(answer, form, form, &trace);
