@@ -94,10 +94,6 @@ pub struct ServeSettings {
         default_value_t = 10_000_000
     )]
     pub graphql_persisted_bytes: u64,
-    /// Origins of the pages that may ask `/graphql` by themselves (CORS), such as `https://af.altinn.no`,
-    /// separated by commas.
-    #[arg(long, env = "DIALOGPORTEN_GRAPHQL_ORIGINS", value_name = "ORIGINS", value_delimiter = ',')]
-    pub graphql_origins: Vec<String>,
     /// The database.
     #[command(flatten, next_help_heading = "Database")]
     pub database: DatabaseSettings,

@@ -30,7 +30,6 @@ use tower::Layer;
 use tower::util::{MapRequest, MapRequestLayer};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
-use url::Url;
 
 use crate::access::Access;
 use crate::access::dialog_token::DialogTokenSigner;
@@ -300,7 +299,6 @@ impl Server {
             introspection: settings.graphql_introspection,
             page: own_routes.is_some(),
             documents: documents(settings)?,
-            origins: origins(settings)?,
         };
         let router = router(&api, &public_url, graph, clock.clone(), timeout, own_routes);
 
@@ -423,21 +421,6 @@ fn documents(settings: &ServeSettings) -> Result<Documents, StartFailure> {
             .map_err(|error| StartFailure::Setting(format!("DIALOGPORTEN_GRAPHQL_DOCUMENTS: {error}"))),
         None => Ok(Documents::any(settings.graphql_persisted_bytes)),
     }
-}
-
-/// The origins that may ask the graph: scheme, host and port.
-fn origins(settings: &ServeSettings) -> Result<Vec<HeaderValue>, StartFailure> {
-    let given =
-        settings.graphql_origins.iter().map(|origin| origin.trim()).filter(|origin| !origin.is_empty());
-    let read = given.map(|origin| {
-        let is_origin = Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == origin);
-        HeaderValue::from_str(origin).ok().filter(|_| is_origin).ok_or_else(|| {
-            let text =
-                format!("DIALOGPORTEN_GRAPHQL_ORIGINS: {origin} is no origin, such as https://af.altinn.no.");
-            StartFailure::Setting(text)
-        })
-    });
-    read.collect()
 }
 
 fn seen_elsewhere(settings: &MigratedSettings) -> Result<SeenElsewhere, StartFailure> {

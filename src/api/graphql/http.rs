@@ -1,7 +1,6 @@
 //! The graph over HTTP (GraphQL over HTTP, draft of the GraphQL Foundation).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::OperationType;
@@ -17,7 +16,6 @@ use serde_json::{Map, Value, json};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
-use tower_http::cors::{AllowHeaders, AllowMethods, CorsLayer};
 
 use super::documents::Document;
 use super::error::Code;
@@ -47,18 +45,13 @@ pub(super) struct Refused(pub(super) Code, pub(super) String);
 
 /// The routes of the graph.
 pub fn router(settings: GraphSettings) -> Router<ApiState> {
-    let (has_page, cross_origin) = (settings.page, cross_origin(&settings.origins));
+    let has_page = settings.page;
     let graph = Arc::new(Graph { schema: schema(settings.introspection), settings });
     let handler = move |State(api): State<ApiState>, request: Request| {
         let graph = Arc::clone(&graph);
         async move { graph.answer(&api, request).await }
     };
-    let methods = MethodRouter::new().get(handler.clone()).post(handler.clone()).layer(compression());
-    let methods = match cross_origin {
-        // It answers OPTIONS by itself, where it is let.
-        Some(layer) => methods.options(handler).layer(layer),
-        None => methods,
-    };
+    let methods = MethodRouter::new().get(handler.clone()).post(handler).layer(compression());
     let router = Router::new().route("/graphql", methods.clone()).route("/graphql/{*anything}", methods);
     if has_page { router.route("/graphql/assets/{name}", get(page::asset)) } else { router }
 }
@@ -74,19 +67,6 @@ fn compression() -> CompressionLayer<impl Predicate> {
     };
     let worth_it = SizeAbove::new(COMPRESSED_BYTES).and(NotForContentType::SSE).and(without_token);
     CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_it)
-}
-
-/// Lets pages of other origins ask, with any method and header and without cookies.
-fn cross_origin(origins: &[HeaderValue]) -> Option<CorsLayer> {
-    (!origins.is_empty()).then(|| {
-        CorsLayer::new()
-            .allow_origin(origins.to_vec())
-            .allow_methods(AllowMethods::mirror_request())
-            // Not `*`, which would leave out Authorization.
-            .allow_headers(AllowHeaders::mirror_request())
-            .expose_headers([header::ETAG, header::RETRY_AFTER])
-            .max_age(Duration::from_hours(1))
-    })
 }
 
 struct Graph {

@@ -33,8 +33,6 @@ use async_graphql::{
     SimpleObject, TypeDirective, Value,
 };
 
-use axum::http::HeaderValue;
-
 use self::catalogue::{AuthorizedParty, Limits, ServiceResourceMetadata};
 use self::dialog::Dialog;
 use self::error::{Code, top_level};
@@ -67,8 +65,6 @@ pub struct GraphSettings {
     pub page: bool,
     /// Which documents are carried out.
     pub documents: Documents,
-    /// Where pages come from that may ask by themselves (CORS), such as `https://af.altinn.no`.
-    pub origins: Vec<HeaderValue>,
 }
 
 type Schema = async_graphql::Schema<Queries, Mutations, Subscriptions>;
