@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use async_graphql::parser::parse_query;
 use aws_lc_rs::digest::{SHA256, digest};
-use moka::future::Cache;
+use moka::sync::Cache;
 use serde_json::{Map, Value};
 
 use super::error::Code;
@@ -28,9 +28,9 @@ pub enum Documents {
 
 /// A document that a request asks for.
 pub(super) struct Document {
-    pub text: Arc<str>,
+    pub text: String,
     /// Its hash, where it was brought with it and is to be remembered.
-    hash: Option<String>,
+    pub hash: Option<String>,
 }
 
 impl Documents {
@@ -82,14 +82,14 @@ impl Documents {
     ///
     /// # Errors
     /// There is none, it is not known, it is not allowed, or it has another hash.
-    pub(super) async fn find(
+    pub(super) fn find(
         &self,
-        text: Option<&str>,
+        text: Option<String>,
         extensions: Option<&Map<String, Value>>,
     ) -> Result<Document, (Code, String)> {
         let named = extensions.and_then(|extensions| extensions.get("persistedQuery"));
         let named = named.filter(|named| !named.is_null()).map(read_hash).transpose()?;
-        let computed = text.map(hash_of);
+        let computed = text.as_deref().map(hash_of);
         if let (Some(named), Some(computed)) = (&named, &computed)
             && named != computed
         {
@@ -101,16 +101,16 @@ impl Documents {
         };
         match self {
             Self::Listed(listed) => match listed.get(hash) {
-                Some(text) => Ok(Document { text: Arc::clone(text), hash: None }),
+                Some(text) => Ok(Document { text: text.to_string(), hash: None }),
                 None => {
                     let text = "Only the documents that were agreed on are carried out here.";
                     Err((Code::DocumentNotAllowed, text.to_owned()))
                 }
             },
             Self::Any(brought) => match text {
-                Some(text) => Ok(Document { text: Arc::from(text), hash: named }),
-                None => match brought.get(hash).await {
-                    Some(text) => Ok(Document { text, hash: None }),
+                Some(text) => Ok(Document { text, hash: named }),
+                None => match brought.get(hash) {
+                    Some(text) => Ok(Document { text: text.to_string(), hash: None }),
                     // The text that clients look for.
                     None => Err((Code::UnknownDocument, "PersistedQueryNotFound".to_owned())),
                 },
@@ -119,9 +119,9 @@ impl Documents {
     }
 
     /// Remembers a document that has turned out to be one.
-    pub(super) async fn remember(&self, document: &Document) {
-        if let (Self::Any(brought), Some(hash)) = (self, &document.hash) {
-            brought.insert(hash.clone(), Arc::clone(&document.text)).await;
+    pub(super) fn remember(&self, hash: String, text: &str) {
+        if let Self::Any(brought) = self {
+            brought.insert(hash, Arc::from(text));
         }
     }
 }

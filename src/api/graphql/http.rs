@@ -17,7 +17,7 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
-use super::documents::Document;
+use super::documents::{Document, Documents};
 use super::error::Code;
 use super::{GraphSettings, Schema, cost, definition, page, schema};
 use crate::access::caller::Caller;
@@ -86,6 +86,20 @@ struct Asked {
     variables: Option<Map<String, Value>>,
     #[serde(default)]
     extensions: Option<Map<String, Value>>,
+    /// The hash of the document, where it is to be remembered by it.
+    #[serde(skip)]
+    hash: Option<String>,
+}
+
+impl Asked {
+    /// The same with the document that it brings or names.
+    ///
+    /// # Errors
+    /// There is none, or none that may be carried out.
+    fn with_document(mut self, documents: &Documents) -> Result<Self, Unreadable> {
+        let Document { text, hash } = documents.find(self.query.take(), self.extensions.as_ref())?;
+        Ok(Self { query: Some(text), hash, ..self })
+    }
 }
 
 /// The media type of the answer.
@@ -131,19 +145,15 @@ impl Graph {
         let trace = request.extensions().get::<TraceId>().cloned().unwrap_or_default();
         let headers = request.headers().clone();
         let asked = if is_get { of_parameters(&parameters) } else { of_body(request).await };
-        let asked = match asked {
+        let asked = match asked.and_then(|asked| asked.with_document(&self.settings.documents)) {
             Ok(asked) => asked,
             // What is no request of GraphQL is an error in the older form, too.
             Err((code, message)) => return render(code.response(message), Form::Response, form, &trace),
         };
-        let document = self.settings.documents.find(asked.query.as_deref(), asked.extensions.as_ref());
-        let document = match document.await {
-            Ok(document) => document,
-            Err((code, message)) => return render(code.response(message), Form::Response, form, &trace),
-        };
-        let answer = self.carry_out(api, &document, asked, &claims, &headers, is_get).await;
+        let has_token = asked.query.as_ref().is_some_and(|query| query.contains("dialogToken"));
+        let answer = self.carry_out(api, asked, &claims, &headers, is_get).await;
         let mut response = render(answer, form, form, &trace);
-        if document.text.contains("dialogToken") {
+        if has_token {
             response.extensions_mut().insert(WithToken);
         }
         response
@@ -152,32 +162,34 @@ impl Graph {
     async fn carry_out(
         &self,
         api: &ApiState,
-        document: &Document,
         asked: Asked,
         claims: &Claims,
         headers: &HeaderMap,
         is_get: bool,
     ) -> Answer {
-        let Asked { operation_name, variables, .. } = asked;
-        let text = &document.text;
-        if let Err((code, message)) = cost::check_tokens(text) {
+        let Asked { query, operation_name, variables, hash, .. } = asked;
+        let query = query.unwrap_or_default();
+        if let Err((code, message)) = cost::check_tokens(&query) {
             return code.response(message);
         }
-        let parsed = match parse_query(text) {
-            Ok(parsed) => parsed,
+        let document = match parse_query(&query) {
+            Ok(document) => document,
             Err(error) => return Answer::from_errors(vec![ServerError::from(error)]),
         };
         let variables = Variables::from_json(Value::Object(variables.unwrap_or_default()));
         let operation_name = operation_name.filter(|name| !name.is_empty());
-        let operation = match cost::operation(&parsed, operation_name.as_deref()) {
+        let operation = match cost::operation(&document, operation_name.as_deref()) {
             Ok(operation) => operation,
             Err(message) => return Code::BadRequest.response(message),
         };
-        if let Err((code, message)) = cost::check(&parsed, operation, &variables, self.settings.introspection)
+        if let Err((code, message)) =
+            cost::check(&document, operation, &variables, self.settings.introspection)
         {
             return code.response(message);
         }
-        self.settings.documents.remember(document).await;
+        if let Some(hash) = hash {
+            self.settings.documents.remember(hash, &query);
+        }
         if is_get && operation.ty != OperationType::Query {
             return Code::Method.response("With GET only queries are possible; send others with POST.");
         }
@@ -185,8 +197,8 @@ impl Graph {
             Ok(languages) => languages,
             Err(message) => return Code::BadRequest.response(message),
         };
-        let mut request = async_graphql::Request::new(text.as_ref()).variables(variables);
-        request.set_parsed_query(parsed);
+        let mut request = async_graphql::Request::new(query).variables(variables);
+        request.set_parsed_query(document);
         if let Some(name) = operation_name {
             request = request.operation_name(name);
         }
@@ -236,7 +248,7 @@ fn of_parameters(parameters: &Query) -> Result<Asked, Unreadable> {
             super::error::explained(&failures).map(|(_, text)| text).collect::<Vec<_>>().join(" "),
         ));
     }
-    Ok(Asked { query, operation_name, variables, extensions })
+    Ok(Asked { query, operation_name, variables, extensions, hash: None })
 }
 
 async fn of_body(request: Request) -> Result<Asked, Unreadable> {
