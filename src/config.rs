@@ -91,6 +91,20 @@ pub struct ServeSettings {
         value_delimiter = ','
     )]
     pub graphql_origins: Vec<String>,
+    /// The only documents that `/graphql` carries out: a directory with `.graphql` files of one document
+    /// each, or a file with a JSON object of them. Clients send the text or its SHA-256. All documents when
+    /// left out.
+    #[arg(long, env = "DIALOGPORTEN_GRAPHQL_DOCUMENTS", value_name = "PATH")]
+    pub graphql_documents: Option<PathBuf>,
+    /// How many bytes of documents an instance remembers that clients brought to `/graphql` with their
+    /// SHA-256, by which they can ask again (automatic persisted queries).
+    #[arg(
+        long,
+        env = "DIALOGPORTEN_GRAPHQL_PERSISTED_BYTES",
+        value_name = "BYTES",
+        default_value_t = 10_000_000
+    )]
+    pub graphql_persisted_bytes: u64,
     /// The database.
     #[command(flatten, next_help_heading = "Database")]
     pub database: DatabaseSettings,

@@ -34,7 +34,7 @@ use crate::access::Access;
 use crate::access::dialog_token::DialogTokenSigner;
 use crate::access::token::{Issuer, IssuerKeys, TokenVerifier};
 use crate::altinn::{Platform, PlatformFailure};
-use crate::api::graphql::GraphSettings;
+use crate::api::graphql::{Documents, GraphSettings};
 use crate::api::http::context;
 use crate::api::http::problem::Problem;
 use crate::api::public::Readiness;
@@ -315,6 +315,7 @@ impl Server {
             page: own_routes.is_some(),
             origins: origins(&settings.graphql_origins)?,
             timeout,
+            documents: documents(settings)?,
         };
         let router = router(&api, &public_url, &graph, clock.clone(), timeout, own_routes);
 
@@ -454,6 +455,15 @@ async fn accept(
 fn maintenance(settings: &ServeSettings) -> Result<Option<Maintenance>, StartFailure> {
     let retry_at = moment(settings.maintenance_retry_at.as_ref(), "DIALOGPORTEN_MAINTENANCE_RETRY_AT")?;
     Ok(settings.maintenance.then_some(Maintenance { retry_at }))
+}
+
+/// The documents that the graph carries out.
+fn documents(settings: &ServeSettings) -> Result<Documents, StartFailure> {
+    match &settings.graphql_documents {
+        Some(path) => Documents::listed(path)
+            .map_err(|error| StartFailure::Setting(format!("DIALOGPORTEN_GRAPHQL_DOCUMENTS: {error}"))),
+        None => Ok(Documents::any(settings.graphql_persisted_bytes)),
+    }
 }
 
 fn seen_elsewhere(settings: &MigratedSettings) -> Result<SeenElsewhere, StartFailure> {

@@ -3,6 +3,7 @@
 mod admission;
 mod changes;
 mod children;
+mod count_dialogs;
 mod create_dialog;
 mod end_user_context;
 mod explain;
@@ -41,6 +42,7 @@ pub use crate::store::{DetailParts, ListParts};
 
 pub use admission::Reader;
 pub use changes::{ChangeKind, ChangesRequest, DialogChange, DialogChanges};
+pub use count_dialogs::{DialogCounts, MOST_COUNTED};
 pub use create_dialog::Created;
 pub use end_user_context::{DialogEndUserContextItemView, EndUserContextPage};
 pub use follow::{Follow, FollowEnd, Followed, Mark};
@@ -53,7 +55,7 @@ pub use lookup::{
     IdentifierLookupGrantType, IdentifierLookupServiceOwnerView, IdentifierLookupServiceResourceView,
     IdentifierLookupView,
 };
-pub use parties::{AuthorizedPartyView, PartiesView};
+pub use parties::{AuthorizedPartyView, PartiesView, WantedParties};
 pub use pseudonyms::Pseudonyms;
 pub use search_dialogs::{DialogPage, DialogSearch};
 pub use service_resources::{

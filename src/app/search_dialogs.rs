@@ -92,7 +92,8 @@ impl App {
         Ok(self.page(listing, &search, |listed| eyes.listed(listed, true)))
     }
 
-    async fn list(
+    /// A page of the scope; none where nothing is allowed.
+    pub(super) async fn list(
         &self,
         scope: Option<SearchScope>,
         search: &DialogSearch,

@@ -200,6 +200,7 @@ mod tests {
             labels: None,
             occurred_at: None,
             hidden_until,
+            traceparent: None,
         }
     }
 

@@ -59,7 +59,7 @@ impl Dead {
 
 /// All that sinks could be told of a change. What it refers to is of no interest here.
 fn told(entry: &LogEntry) -> Vec<(usize, CloudEvent)> {
-    CloudEvents::new("", true).told(entry)
+    CloudEvents::new("", true, true).told(entry)
 }
 
 fn event_at(entry: &LogEntry, index: i16) -> Option<CloudEvent> {

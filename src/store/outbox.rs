@@ -455,6 +455,7 @@ fn expiry(row: &PgRow, ids: &mut Ids) -> Result<EventBatch, StoreFailure> {
         labels: None,
         occurred_at: Some(moment(row, "expires_at")?),
         hidden_until: None,
+        traceparent: None,
     })
 }
 

@@ -19,6 +19,8 @@ mod graphiql;
 mod graphql;
 mod graphql_errors;
 mod graphql_subscription;
+mod graphql_more;
+mod graphql_schema;
 mod harness;
 mod immutability;
 mod instances;

@@ -1,13 +1,25 @@
 //! What surrounds dialogs: whom the user can represent, the services, and the limits of searches.
 
+use async_graphql::Result;
+
 use super::dialog::Localization;
+use super::error::top_level;
 use super::shape::{Id, Of, object};
-use crate::api::public;
+use crate::access::caller::Caller;
+use crate::api::search::check_parties;
+use crate::api::{ApiState, public};
 use crate::app::{
     AuthorizedPartyView, AuthorizedServiceResourcesView, LinksView, ServiceResourceAccessPackageView,
     ServiceResourceCatalogueView, ServiceResourceMetadataView, ServiceResourceOwnerView,
-    ServiceResourceRoleView, ServiceResourceView,
+    ServiceResourceRoleView, ServiceResourceView, WantedParties,
 };
+use crate::dialog::limits;
+use crate::dialog::party::PartyUrn;
+use crate::dialog::refusal::Refusal;
+use crate::json::{Failures, Path};
+
+/// Most parties of a page.
+const MOST_PARTIES: i32 = 1_000;
 
 object! {
     /// A party that the user can represent.
@@ -69,8 +81,57 @@ object! {
     }
 }
 
+/// What the arguments of the field `parties` ask for; `None` where there are none.
+pub(super) fn wanted_parties(
+    filter: Option<Vec<String>>,
+    include_deleted: Option<bool>,
+    first: Option<i32>,
+    after: Option<String>,
+) -> Result<Option<WantedParties>> {
+    if filter.is_none() && include_deleted.is_none() && first.is_none() && after.is_none() {
+        return Ok(None);
+    }
+    let mut failures = Failures::new();
+    if filter.as_ref().is_some_and(Vec::is_empty) {
+        failures.add_key("partiesFilter", "must not be an empty list.");
+    }
+    let only = filter.map(|parties| {
+        check_parties("partiesFilter", &parties, limits::END_USER_SEARCH.parties, &mut failures)
+    });
+    if let Some(first) = first.filter(|first| !(1..=MOST_PARTIES).contains(first)) {
+        failures.add(&Path::Root("first"), format!("must be from 1 to {MOST_PARTIES}; got {first}."));
+    }
+    let after = after.and_then(|after| {
+        let party = PartyUrn::parse_dialog_party(&after);
+        if party.is_none() {
+            failures.add(&Path::Root("after"), "must be the URN of a person or organisation.");
+        }
+        party
+    });
+    failures.into_result().map_err(|failures| top_level(Refusal::Invalid(failures).into()))?;
+    Ok(Some(WantedParties {
+        only,
+        deleted: include_deleted.unwrap_or(true),
+        first: first.and_then(|first| usize::try_from(first).ok()),
+        after,
+    }))
+}
+
+/// The fields `parties` and `getParties`.
+pub(super) async fn parties(
+    api: &ApiState,
+    caller: &Caller,
+    wanted: Option<&WantedParties>,
+) -> Result<Vec<AuthorizedParty>> {
+    let parties = api.app.parties(caller).await.map_err(top_level)?.authorized_parties;
+    Ok(listed(match wanted {
+        Some(wanted) => wanted.of(parties),
+        None => parties,
+    }))
+}
+
 /// A party without sub-units has an empty list.
-pub(super) fn parties(views: Vec<AuthorizedPartyView>) -> Vec<AuthorizedParty> {
+fn listed(views: Vec<AuthorizedPartyView>) -> Vec<AuthorizedParty> {
     let with_list = |view| {
         let party = AuthorizedParty::of(view);
         AuthorizedParty { sub_parties: Some(party.sub_parties.unwrap_or_default()), ..party }

@@ -10,9 +10,12 @@ use async_graphql::{Name, Positioned, Value, Variables};
 
 use super::error::Code;
 use crate::api::http::paging;
+use crate::app::MOST_COUNTED;
 
 /// Deepest nesting of fields.
 pub(super) const DEPTH: usize = 12;
+/// Most tokens of a document.
+pub(super) const TOKENS: usize = 5_000;
 /// Most fields of the roots.
 pub(super) const ROOT_FIELDS: usize = 10;
 /// Most fields that are given another name.
@@ -21,6 +24,64 @@ pub(super) const ALIASES: usize = 15;
 pub(super) const FIELDS: usize = 2_000;
 /// Most fields of the answer; those of a list of dialogs count for each dialog that is asked for.
 pub(super) const ANSWER_FIELDS: usize = 250_000;
+
+/// Refuses a document that has more tokens than it may, before it is parsed.
+///
+/// # Errors
+/// It has.
+pub(super) fn check_tokens(document: &str) -> Result<(), (Code, String)> {
+    if tokens(document).nth(TOKENS).is_some() {
+        let text = format!("A document may have at most {TOKENS} tokens.");
+        return Err((Code::ComplexityLimit, text));
+    }
+    Ok(())
+}
+
+/// The tokens of a document (GraphQL specification, section 2.1). What is none is taken for one.
+fn tokens(document: &str) -> impl Iterator<Item = &str> {
+    let mut rest = document;
+    std::iter::from_fn(move || {
+        loop {
+            rest = rest.trim_start_matches([' ', '\t', '\r', '\n', ',', '\u{feff}']);
+            match rest.strip_prefix('#') {
+                Some(comment) => rest = &comment[comment.find(['\r', '\n']).unwrap_or(comment.len())..],
+                None => break,
+            }
+        }
+        let is_word = |other: char| other == '_' || other.is_ascii_alphanumeric();
+        let length = match rest.chars().next()? {
+            '"' => text_length(rest),
+            '.' if rest.starts_with("...") => 3,
+            '-' | '0'..='9' => rest[1..]
+                .find(|other| !is_word(other) && !matches!(other, '.' | '+' | '-'))
+                .map_or(rest.len(), |end| end + 1),
+            first if is_word(first) => rest.find(|other| !is_word(other)).unwrap_or(rest.len()),
+            first => first.len_utf8(),
+        };
+        let (token, after) = rest.split_at(length);
+        rest = after;
+        Some(token)
+    })
+}
+
+/// The length of the text in quotes with which `rest` begins.
+fn text_length(rest: &str) -> usize {
+    const BLOCK: &str = "\"\"\"";
+    let quotes = if rest.starts_with(BLOCK) { BLOCK } else { "\"" };
+    let mut at = quotes.len();
+    while let Some(found) = rest[at..].find(['"', '\\']) {
+        at += found;
+        if rest[at..].starts_with(quotes) {
+            return at + quotes.len();
+        }
+        let is_escape = rest[at..].starts_with('\\');
+        at += 1;
+        if is_escape && (quotes != BLOCK || rest[at..].starts_with(BLOCK)) {
+            at += rest[at..].chars().take(quotes.len()).map(char::len_utf8).sum::<usize>();
+        }
+    }
+    rest.len()
+}
 
 /// The operation that is to be carried out.
 ///
@@ -158,6 +219,10 @@ impl<'a> Count<'a> {
         self.aliases += usize::from(field.alias.is_some());
         self.answer = self.answer.saturating_add(times);
         let name = field.name.node.as_str();
+        if is_root && name == "dialogCounts" {
+            // So many dialogs are looked at.
+            self.answer = self.answer.saturating_add(times.saturating_mul(usize::from(MOST_COUNTED)));
+        }
         // What the schema says about itself nests deeper, and is small.
         if is_root && name.starts_with("__") {
             if !self.introspection && name != "__typename" {
@@ -191,5 +256,31 @@ impl<'a> Count<'a> {
         };
         let limit = limit.and_then(|limit| usize::try_from(limit).ok());
         limit.unwrap_or(usize::from(paging::DEFAULT_LIMIT))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tokens;
+
+    #[test]
+    fn tokens_are_those_of_the_specification() {
+        for (document, expected) in [
+            ("", &[][..]),
+            (" ,\u{feff}\n# \"{ a }\n", &[]),
+            ("{a,b}#c", &["{", "a", "b", "}"]),
+            (
+                "query A($a:[ID!]!=-1.5e+3)@b",
+                &["query", "A", "(", "$", "a", ":", "[", "ID", "!", "]", "!", "=", "-1.5e+3", ")", "@", "b"],
+            ),
+            ("{a...B ... on C}", &["{", "a", "...", "B", "...", "on", "C", "}"]),
+            (r#"a:"",b:"x \" { }"c"#, &["a", ":", r#""""#, "b", ":", r#""x \" { }""#, "c"]),
+            (r#""""x " \""" y\""" a"#, &[r#""""x " \""" y\""" a"#]),
+            (r#""""x " \""" y""" a"#, &[r#""""x " \""" y""""#, "a"]),
+            (r#""never ends \"#, &[r#""never ends \"#]),
+            ("æ|&", &["æ", "|", "&"]),
+        ] {
+            assert_eq!(tokens(document).collect::<Vec<_>>(), expected, "{document}");
+        }
     }
 }

@@ -21,6 +21,10 @@ pub(super) enum Code {
     DepthLimit,
     /// It asks for more than one request may.
     ComplexityLimit,
+    /// The document with this hash is not known; it is to be sent.
+    UnknownDocument,
+    /// Only some documents are carried out here, and this is none of them.
+    DocumentNotAllowed,
     /// It has more bytes than it may.
     TooLarge,
     /// Its body is of a media type that is not possible.
@@ -36,12 +40,14 @@ pub(super) enum Code {
 }
 
 impl Code {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 13] = [
         Self::NotAuthorized,
         Self::UserTypeUnknown,
         Self::BadRequest,
         Self::DepthLimit,
         Self::ComplexityLimit,
+        Self::UnknownDocument,
+        Self::DocumentNotAllowed,
         Self::TooLarge,
         Self::MediaType,
         Self::Method,
@@ -57,6 +63,9 @@ impl Code {
             Self::BadRequest => "BAD_REQUEST",
             Self::DepthLimit => "DEPTH_LIMIT",
             Self::ComplexityLimit => "COMPLEXITY_LIMIT",
+            // Named, like its status, as the clients expect that brought them up.
+            Self::UnknownDocument => "PERSISTED_QUERY_NOT_FOUND",
+            Self::DocumentNotAllowed => "DOCUMENT_NOT_ALLOWED",
             Self::TooLarge => "BODY_LIMIT",
             Self::MediaType => "UNSUPPORTED_MEDIA_TYPE",
             Self::Method => "METHOD_NOT_ALLOWED",
@@ -70,7 +79,10 @@ impl Code {
     pub(super) fn status(self) -> StatusCode {
         match self {
             Self::NotAuthorized | Self::UserTypeUnknown => StatusCode::FORBIDDEN,
-            Self::BadRequest | Self::DepthLimit | Self::ComplexityLimit => StatusCode::BAD_REQUEST,
+            Self::BadRequest | Self::DepthLimit | Self::ComplexityLimit | Self::DocumentNotAllowed => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::UnknownDocument => StatusCode::OK,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
@@ -106,7 +118,10 @@ impl Code {
 pub(super) fn top_level(failure: Failure) -> Error {
     match failure {
         Failure::Refused(Refusal::Invalid(failures) | Refusal::Unprocessable(failures)) => {
-            Code::BadRequest.error(sentences(&failures).join(" "))
+            let (arguments, messages): (Vec<_>, Vec<_>) = explained(&failures).unzip();
+            let arguments: Vec<&str> = arguments.into_iter().filter(|path| !path.is_empty()).collect();
+            let error = Code::BadRequest.error(messages.join(" "));
+            error.extend_with(|_, extensions| extensions.set("arguments", arguments))
         }
         Failure::Refused(Refusal::Forbidden(texts)) => Code::NotAuthorized.error(texts.join(" ")),
         Failure::Refused(refusal) => Code::BadRequest.error(refusal.to_string()),
@@ -126,9 +141,20 @@ pub(super) fn top_level(failure: Failure) -> Error {
     }
 }
 
-/// What is wrong, one sentence each, that begin with what it is about.
-pub(super) fn sentences(failures: &Failures) -> Vec<String> {
-    failures.iter().flat_map(|(key, texts)| texts.iter().map(move |text| sentence(key, text))).collect()
+/// What is wrong, one sentence each, with the path of what it is about.
+pub(super) fn explained(failures: &Failures) -> impl Iterator<Item = (&str, String)> {
+    // Counts are told twice, for clients of REST that look for the second key.
+    let failures = failures.iter().filter(|(key, _)| !key.contains(".count"));
+    failures.flat_map(|(key, texts)| {
+        // REST names the whole body so.
+        let path = key.strip_prefix("dto.").unwrap_or(key);
+        texts.iter().map(move |text| (path, sentence(path, text)))
+    })
+}
+
+/// Like [`explained`], with paths that begin at the argument `input`.
+pub(super) fn explained_input(failures: &Failures) -> impl Iterator<Item = (Option<String>, String)> {
+    explained(failures).map(|(path, message)| ((!path.is_empty()).then(|| format!("input.{path}")), message))
 }
 
 /// Texts of rules on a member have no subject.

@@ -9,14 +9,18 @@ use async_graphql::{Response as Answer, ServerError, Variables};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 
 use super::credentials::Credentials;
+use super::documents::{Document, Documents};
 use super::error::Code;
 use super::subscription::{self, Marks};
 use super::{GraphSettings, Schema, cost, definition, event_stream, page, schema, web_socket};
@@ -32,6 +36,9 @@ use crate::store::Position;
 
 /// Most bytes of a body.
 pub(super) const BODY_BYTES: usize = 1_000_000;
+
+/// Fewest bytes of an answer that are worth to be compressed.
+const COMPRESSED_BYTES: u64 = 1_024;
 
 const RESPONSE_JSON: &str = "application/graphql-response+json";
 const EVENT_STREAM: &str = "text/event-stream";
@@ -50,11 +57,24 @@ pub fn router(settings: &GraphSettings) -> Router<ApiState> {
         let graph = Arc::clone(&graph);
         async move { graph.answer(&api, request).await }
     };
-    let methods = MethodRouter::new().get(handler.clone()).post(handler);
+    let methods = MethodRouter::new().get(handler.clone()).post(handler).layer(compression());
     let router = Router::new().route("/graphql", methods.clone()).route("/graphql/{*anything}", methods);
     let router =
         if settings.page { router.route("/graphql/assets/{name}", get(page::asset)) } else { router };
     if settings.origins.is_empty() { router } else { router.layer(cross_origin(&settings.origins)) }
+}
+
+/// Answers with a dialog token are left as they are: beside what an attacker can put into an answer, its
+/// length would tell about the token.
+#[derive(Clone, Copy)]
+struct WithToken;
+
+fn compression() -> CompressionLayer<impl Predicate> {
+    let without_token = |_: StatusCode, _: Version, _: &HeaderMap, extensions: &Extensions| {
+        extensions.get::<WithToken>().is_none()
+    };
+    let worth_it = SizeAbove::new(COMPRESSED_BYTES).and(NotForContentType::SSE).and(without_token);
+    CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_it)
 }
 
 /// Lets pages of these origins ask from browsers (Fetch Standard, section 3.2). Tokens are sent by the
@@ -77,7 +97,8 @@ pub(super) struct Graph {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Asked {
-    query: String,
+    #[serde(default)]
+    query: Option<String>,
     #[serde(default)]
     operation_name: Option<String>,
     #[serde(default)]
@@ -85,6 +106,20 @@ pub(super) struct Asked {
     /// Of these only `lastEventId` means something.
     #[serde(default)]
     extensions: Option<Map<String, Value>>,
+    /// The hash of the document, where it is to be remembered by it.
+    #[serde(skip)]
+    hash: Option<String>,
+}
+
+impl Asked {
+    /// The same with the document that it brings or names.
+    ///
+    /// # Errors
+    /// There is none, or none that may be carried out.
+    pub(super) fn with_document(mut self, documents: &Documents) -> Result<Self, Unreadable> {
+        let Document { text, hash } = documents.find(self.query.take(), self.extensions.as_ref())?;
+        Ok(Self { query: Some(text), hash, ..self })
+    }
 }
 
 /// The media type of the answer.
@@ -132,7 +167,7 @@ impl Graph {
         }
         let is_get = request.method() == Method::GET || request.method() == Method::HEAD;
         let parameters = Query::parse(request.uri().query());
-        let has_query = parameters.first("query").is_some();
+        let has_query = ["query", "extensions"].iter().any(|name| parameters.first(name).is_some());
         if is_get && self.settings.page && !has_query && accepts(request.headers(), "text/html") {
             return page::page();
         }
@@ -150,11 +185,12 @@ impl Graph {
         let trace = request.extensions().get::<TraceId>().cloned().unwrap_or_default();
         let (method, headers) = (request.method().clone(), request.headers().clone());
         let asked = if is_get { of_parameters(&parameters) } else { of_body(request).await };
-        let asked = match asked {
+        let asked = match asked.and_then(|asked| asked.with_document(&self.settings.documents)) {
             Ok(asked) => asked,
             // What is no request of GraphQL is an error in the older form, too.
             Err((code, message)) => return render(code.response(message), Form::Response, form, &trace),
         };
+        let has_token = asked.query.as_ref().is_some_and(|query| query.contains("dialogToken"));
         let languages = match accept_language::read(&headers) {
             Ok(languages) => languages,
             Err(message) => return render(Code::BadRequest.response(message), form, form, &trace),
@@ -169,7 +205,11 @@ impl Graph {
                 let answer = self.schema.execute(*request).await;
                 let takes_json = accepts(&headers, RESPONSE_JSON) || accepts(&headers, "application/json");
                 if !takes_events || takes_json {
-                    return render(answer, form, form, &trace);
+                    let mut response = render(answer, form, form, &trace);
+                    if has_token {
+                        response.extensions_mut().insert(WithToken);
+                    }
+                    return response;
                 }
                 let answer_headers = answer.http_headers.clone();
                 let (status, document) = document(answer, form, &trace);
@@ -203,7 +243,9 @@ impl Graph {
         circumstances: Circumstances,
     ) -> Result<Prepared, Answer> {
         let refused = |message: String| Code::BadRequest.response(message);
-        let Asked { query, operation_name, variables, extensions } = asked;
+        let Asked { query, operation_name, variables, extensions, hash } = asked;
+        let query = query.unwrap_or_default();
+        cost::check_tokens(&query).map_err(|(code, message)| code.response(message))?;
         let mut document =
             parse_query(&query).map_err(|error| Answer::from_errors(vec![ServerError::from(error)]))?;
         let variables = Variables::from_json(Value::Object(variables.unwrap_or_default()));
@@ -215,6 +257,9 @@ impl Graph {
                 .map_err(|(code, message)| code.response(message))?;
         }
         let kind = operation.ty;
+        if let Some(hash) = hash {
+            self.settings.documents.remember(hash, &query);
+        }
         let Circumstances { credentials, languages, last_event_id, is_safe } = circumstances;
         if is_safe && kind == OperationType::Mutation {
             return Err(Code::Method.response("Mutations are sent with POST."));
@@ -283,10 +328,12 @@ fn of_parameters(parameters: &Query) -> Result<Asked, Unreadable> {
     };
     let (variables, extensions) = (object("variables")?, object("extensions")?);
     if let Err(failures) = failures.into_result() {
-        return Err((Code::BadRequest, super::error::sentences(&failures).join(" ")));
+        return Err((
+            Code::BadRequest,
+            super::error::explained(&failures).map(|(_, text)| text).collect::<Vec<_>>().join(" "),
+        ));
     }
-    let query = query.ok_or_else(|| (Code::BadRequest, "The parameter query is required.".to_owned()))?;
-    Ok(Asked { query, operation_name, variables, extensions })
+    Ok(Asked { query, operation_name, variables, extensions, hash: None })
 }
 
 async fn of_body(request: Request) -> Result<Asked, Unreadable> {
@@ -373,8 +420,9 @@ pub(super) fn document(answer: Answer, form: Form, trace: &TraceId) -> (StatusCo
         body.insert("errors".to_owned(), errors.collect());
     }
     // Where the request is wrong there is none; where something else is, data is told even as null.
-    let is_wrong = codes.iter().any(|code| code.status() == StatusCode::BAD_REQUEST);
-    if !is_wrong {
+    let is_about_the_request =
+        |code: &Code| code.status() == StatusCode::BAD_REQUEST || *code == Code::UnknownDocument;
+    if !codes.iter().any(is_about_the_request) {
         body.insert("data".to_owned(), data);
     }
     (status, Value::Object(body))

@@ -3,7 +3,7 @@
 use async_graphql::{InputObject, Result, SimpleObject};
 use serde_json::json;
 
-use super::error::{sentences, top_level};
+use super::error::{explained_input, top_level};
 use super::shape::{Id, errors};
 use super::vocabulary::SystemLabel;
 use crate::access::caller::Caller;
@@ -81,7 +81,10 @@ errors! {
         /// The user has no name in the register, which the log of labels needs.
         SetSystemLabelDomainError {},
         /// The input breaks a rule.
-        SetSystemLabelValidationError {},
+        SetSystemLabelValidationError {
+            /// What it is about, such as `input.addLabels[0]`.
+            field: Option<String>,
+        },
         /// The dialog's end-user context has another revision than expected.
         SetSystemLabelConcurrencyError {},
         /// Others change the dialog at the same time.
@@ -97,7 +100,10 @@ errors! {
         /// The user has no name in the register, which the log of labels needs.
         BulkSetSystemLabelDomainError {},
         /// The input breaks a rule.
-        BulkSetSystemLabelValidationError {},
+        BulkSetSystemLabelValidationError {
+            /// What it is about, such as `input.addLabels[0]`.
+            field: Option<String>,
+        },
         /// The end-user context of one of the dialogs has another revision than expected.
         BulkSetSystemLabelConcurrencyError {},
         /// Others change the dialogs at the same time.
@@ -154,17 +160,15 @@ pub(super) async fn set(
             let message = format!("The dialog ({id}) has been deleted.");
             vec![SetSystemLabelEntityDeleted { message }.into()]
         }
-        Refusal::Invalid(failures) => sentences(&failures)
-            .into_iter()
-            .map(|message| SetSystemLabelValidationError { message }.into())
+        Refusal::Invalid(failures) => explained_input(&failures)
+            .map(|(field, message)| SetSystemLabelValidationError { message, field }.into())
             .collect(),
         Refusal::RevisionMismatch => {
             vec![SetSystemLabelConcurrencyError { message: MISMATCH.to_owned() }.into()]
         }
         Refusal::Contended => vec![SetSystemLabelConflictError { message: CONTENDED.to_owned() }.into()],
-        Refusal::Unprocessable(failures) => sentences(&failures)
-            .into_iter()
-            .map(|message| SetSystemLabelDomainError { message }.into())
+        Refusal::Unprocessable(failures) => explained_input(&failures)
+            .map(|(_, message)| SetSystemLabelDomainError { message }.into())
             .collect(),
         refusal => return Err(top_level(refusal.into())),
     };
@@ -181,7 +185,7 @@ pub(super) async fn bulk_set(
     if !limits::GRAPH_BULK_DIALOGS.contains(&count) {
         let (min, max) = limits::GRAPH_BULK_DIALOGS.into_inner();
         let message = format!("dialogs must hold {min} to {max} items; got {count}.");
-        let errors = vec![BulkSetSystemLabelValidationError { message }.into()];
+        let errors = vec![BulkSetSystemLabelValidationError { message, field: Some("input.dialogs".to_owned()) }.into()];
         return Ok(BulkSetSystemLabelPayload { success: false, errors });
     }
     let dialogs = input.dialogs.iter().map(|dialog| {
@@ -199,17 +203,15 @@ pub(super) async fn bulk_set(
     };
     let errors = match refusal {
         Refusal::NotFound { text: message, .. } => vec![BulkSetSystemLabelNotFound { message }.into()],
-        Refusal::Invalid(failures) => sentences(&failures)
-            .into_iter()
-            .map(|message| BulkSetSystemLabelValidationError { message }.into())
+        Refusal::Invalid(failures) => explained_input(&failures)
+            .map(|(field, message)| BulkSetSystemLabelValidationError { message, field }.into())
             .collect(),
         Refusal::RevisionMismatch => {
             vec![BulkSetSystemLabelConcurrencyError { message: MISMATCH.to_owned() }.into()]
         }
         Refusal::Contended => vec![BulkSetSystemLabelConflictError { message: CONTENDED.to_owned() }.into()],
-        Refusal::Unprocessable(failures) => sentences(&failures)
-            .into_iter()
-            .map(|message| BulkSetSystemLabelDomainError { message }.into())
+        Refusal::Unprocessable(failures) => explained_input(&failures)
+            .map(|(_, message)| BulkSetSystemLabelDomainError { message }.into())
             .collect(),
         refusal => return Err(top_level(refusal.into())),
     };

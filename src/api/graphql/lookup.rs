@@ -33,7 +33,10 @@ errors! {
         /// The user has no access to what has the reference.
         DialogLookupForbidden {},
         /// The reference has none of the forms that there are, or leads to several dialogs.
-        DialogLookupValidationError {},
+        DialogLookupValidationError {
+            /// What it is about: `instanceRef`.
+            field: Option<String>,
+        },
     }
 }
 
@@ -148,9 +151,12 @@ pub(super) async fn look_up(
     reference: &str,
 ) -> Result<DialogLookupPayload> {
     let refused = |error| Ok(DialogLookupPayload { lookup: None, errors: vec![error] });
+    let invalid = |message| {
+        let field = Some("instanceRef".to_owned());
+        refused(DialogLookupValidationError { message, field }.into())
+    };
     let Some(reference) = InstanceReference::parse(reference) else {
-        let message = InstanceReference::FORMS.to_owned();
-        return refused(DialogLookupValidationError { message: format!("instanceRef {message}") }.into());
+        return invalid(format!("instanceRef {}", InstanceReference::FORMS));
     };
     let failure = match api.app.lookup(Reader::EndUser(caller, languages), &reference, languages).await {
         Ok(view) => {
@@ -166,8 +172,7 @@ pub(super) async fn look_up(
             refused(DialogLookupForbidden { message: texts.join(", ") }.into())
         }
         Failure::Refused(Refusal::Ambiguous { reference }) => {
-            let message = format!("There is more than one dialog with the reference {reference}.");
-            refused(DialogLookupValidationError { message }.into())
+            invalid(format!("There is more than one dialog with the reference {reference}."))
         }
         failure => Err(top_level(failure)),
     }

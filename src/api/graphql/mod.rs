@@ -13,6 +13,7 @@ mod catalogue;
 mod cost;
 mod credentials;
 mod dialog;
+mod documents;
 mod error;
 mod event_stream;
 mod http;
@@ -44,7 +45,7 @@ use self::labels::{
     BulkSetSystemLabelInput, BulkSetSystemLabelPayload, SetSystemLabelInput, SetSystemLabelPayload,
 };
 use self::lookup::DialogLookupPayload;
-use self::search::{SearchDialogInput, SearchDialogsPayload};
+use self::search::{DialogCountsPayload, SearchDialogInput, SearchDialogsPayload};
 use self::shape::{Id, Of, errors};
 use self::subscription::Subscriptions;
 use crate::access::caller::Caller;
@@ -57,10 +58,11 @@ use crate::dialog::refusal::Refusal;
 use crate::json::Failures;
 use crate::timestamp::Timestamp;
 
+pub use self::documents::Documents;
 pub use self::http::router;
 
 /// What is asked of the graph by the settings of the service.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct GraphSettings {
     /// Whether the graph tells about itself.
     pub introspection: bool,
@@ -70,6 +72,8 @@ pub struct GraphSettings {
     pub origins: Vec<HeaderValue>,
     /// How long an operation may take that does not come as a request of its own.
     pub timeout: Duration,
+    /// Which documents are carried out.
+    pub documents: Documents,
 }
 
 type Schema = async_graphql::Schema<Queries, Mutations, Subscriptions>;
@@ -221,6 +225,19 @@ impl Queries {
         search::search(api, caller(ctx)?, ctx.data::<Languages>()?, input, parts).await
     }
 
+    /// How many of the dialogs that `searchDialogs` would list are in which state.
+    async fn dialog_counts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "What is searched for; `limit`, `orderBy` and `continuationToken` are checked, and do not \
+                    matter."
+        )]
+        input: SearchDialogInput,
+    ) -> Result<DialogCountsPayload> {
+        search::count(ctx.data::<ApiState>()?, caller(ctx)?, input).await
+    }
+
     /// The dialog of an app instance, a correspondence or a dialog id, and why the user may see it.
     async fn dialog_lookup(
         &self,
@@ -235,15 +252,30 @@ impl Queries {
     }
 
     /// Whom the user can represent.
-    async fn parties(&self, ctx: &Context<'_>) -> Result<Vec<AuthorizedParty>> {
-        let parties = ctx.data::<ApiState>()?.app.parties(caller(ctx)?).await.map_err(top_level)?;
-        Ok(catalogue::parties(parties.authorized_parties))
+    async fn parties(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "Only these parties, as URNs, 1 to 100, with their sub-units; a sub-unit may be named too."
+        )]
+        parties_filter: Option<Vec<String>>,
+        #[graphql(desc = "Whether to list those that no longer exist; true when left out.")]
+        include_deleted: Option<bool>,
+        #[graphql(
+            desc = "A page of at most so many parties, 1 to 1000, not counting sub-units, in the order \
+                          of their URNs. One that is shorter is the last."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "The last party of the page before.")] after: Option<String>,
+    ) -> Result<Vec<AuthorizedParty>> {
+        let wanted = catalogue::wanted_parties(parties_filter, include_deleted, first, after)?;
+        catalogue::parties(ctx.data::<ApiState>()?, caller(ctx)?, wanted.as_ref()).await
     }
 
     /// Whom the user can represent.
     #[graphql(deprecation = "The field is called parties.")]
     async fn get_parties(&self, ctx: &Context<'_>) -> Result<Vec<AuthorizedParty>> {
-        self.parties(ctx).await
+        catalogue::parties(ctx.data::<ApiState>()?, caller(ctx)?, None).await
     }
 
     /// The services that the user may see dialogs about, as far as there are such dialogs.

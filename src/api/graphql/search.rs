@@ -3,7 +3,7 @@
 use async_graphql::{InputObject, Result, SimpleObject};
 
 use super::dialog::{Activity, ContentValue, EndUserContext, SeenLog};
-use super::error::{sentence, top_level};
+use super::error::{explained_input, sentence, top_level};
 use super::shape::{Id, Of, errors, object};
 use super::vocabulary::{DialogStatus, OrderDirection, SystemLabel};
 use crate::access::caller::Caller;
@@ -123,9 +123,15 @@ errors! {
         /// The search takes too long; a narrower one will do.
         SearchDialogDomainError {},
         /// The continuation token is not one of this search.
-        SearchDialogContinuationTokenParsingError {},
+        SearchDialogContinuationTokenParsingError {
+            /// What it is about: `input.continuationToken`.
+            field: Option<String>,
+        },
         /// The order is none.
-        SearchDialogOrderByParsingError {},
+        SearchDialogOrderByParsingError {
+            /// What it is about, such as `input.orderBy[1]`.
+            field: Option<String>,
+        },
     }
 }
 
@@ -240,16 +246,14 @@ fn shown(order: &OrderBy) -> Vec<SearchDialogSortType> {
     order.columns().iter().filter_map(shown).collect()
 }
 
-fn invalid(field: &str, text: &str) -> SearchDialogError {
-    let message = sentence(field, text);
-    let field = (!field.is_empty()).then(|| format!("input.{field}"));
-    SearchDialogValidationError { message, field }.into()
+fn invalid(path: &str, text: &str) -> SearchDialogError {
+    SearchDialogValidationError { message: sentence(path, text), field: Some(format!("input.{path}")) }.into()
 }
 
 fn invalid_all(failures: &Failures) -> Vec<SearchDialogError> {
-    // Counts are told twice, for clients of REST that look for the second key.
-    let failures = failures.iter().filter(|(key, _)| !key.contains(".count"));
-    failures.flat_map(|(key, texts)| texts.iter().map(|text| invalid(key, text))).collect()
+    explained_input(failures)
+        .map(|(field, message)| SearchDialogValidationError { message, field }.into())
+        .collect()
 }
 
 impl SearchDialogInput {
@@ -274,7 +278,8 @@ impl SearchDialogInput {
             };
             if order.iter().any(|(other, _)| *other == column) {
                 let message = format!("orderBy has {} more than once.", column.name());
-                errors.push(SearchDialogOrderByParsingError { message }.into());
+                let field = Some(format!("input.orderBy[{index}]"));
+                errors.push(SearchDialogOrderByParsingError { message, field }.into());
                 continue;
             }
             order.push((column, direction));
@@ -289,9 +294,11 @@ impl SearchDialogInput {
         let token = self.continuation_token.as_deref().filter(|_| errors.is_empty());
         let position = token.and_then(|token| {
             let position = paging::position(&api.app.seal, token, order.as_ref());
-            position
-                .map_err(|message| errors.push(SearchDialogContinuationTokenParsingError { message }.into()))
-                .ok()
+            let refused = |message| {
+                let field = Some("input.continuationToken".to_owned());
+                SearchDialogContinuationTokenParsingError { message, field }.into()
+            };
+            position.map_err(|message| errors.push(refused(message))).ok()
         });
         let mut failures = Failures::new();
         let page = paging::page(order, position, self.limit.map(i64::from), &mut failures);
@@ -353,14 +360,88 @@ pub(super) async fn search(
             order_by: shown(&search.page.order),
             errors: Vec::new(),
         }),
-        Err(Failure::Refused(Refusal::Invalid(failures))) => refused(invalid_all(&failures)),
-        Err(Failure::Refused(Refusal::Forbidden(texts))) => {
-            refused(vec![SearchDialogForbidden { message: texts.join(", ") }.into()])
-        }
-        Err(Failure::Refused(Refusal::Unprocessable(failures))) => {
-            let texts = failures.iter().flat_map(|(_, texts)| texts).cloned();
-            refused(texts.map(|message| SearchDialogDomainError { message }.into()).collect())
-        }
-        Err(failure) => Err(top_level(failure)),
+        Err(failure) => refused(errors_of(failure)?),
     }
+}
+
+/// The errors that a search has of its own.
+fn errors_of(failure: Failure) -> Result<Vec<SearchDialogError>> {
+    match failure {
+        Failure::Refused(Refusal::Invalid(failures)) => Ok(invalid_all(&failures)),
+        Failure::Refused(Refusal::Forbidden(texts)) => {
+            Ok(vec![SearchDialogForbidden { message: texts.join(", ") }.into()])
+        }
+        Failure::Refused(Refusal::Unprocessable(failures)) => {
+            let texts = failures.iter().flat_map(|(_, texts)| texts).cloned();
+            Ok(texts.map(|message| SearchDialogDomainError { message }.into()).collect())
+        }
+        failure => Err(top_level(failure)),
+    }
+}
+
+/// How many of the dialogs that a search finds are in which state, or why that is not told.
+#[derive(Clone, Debug, Default, SimpleObject)]
+pub(super) struct DialogCountsPayload {
+    /// For every label those that have it; null where there are errors. A dialog may have several.
+    by_label: Option<Vec<DialogLabelCount>>,
+    /// For every status those that have it; null where there are errors.
+    by_status: Option<Vec<DialogStatusCount>>,
+    /// Those whose content has not been seen, or that are marked as unopened; null where there are errors.
+    unread: Option<i32>,
+    /// All of them; null where there are errors.
+    total: Option<i32>,
+    /// Whether there may be more: at most 1,000 are counted, those with the newest content, and fewer
+    /// where it would take too long to find so many.
+    capped: bool,
+    /// Why nothing is told.
+    errors: Vec<SearchDialogError>,
+}
+
+/// How many dialogs have a label.
+#[derive(Clone, Copy, Debug, SimpleObject)]
+pub(super) struct DialogLabelCount {
+    /// The label.
+    label: SystemLabel,
+    /// How many have it.
+    count: i32,
+}
+
+/// How many dialogs have a status.
+#[derive(Clone, Copy, Debug, SimpleObject)]
+pub(super) struct DialogStatusCount {
+    /// The status.
+    status: DialogStatus,
+    /// How many have it.
+    count: i32,
+}
+
+/// The field `dialogCounts`.
+pub(super) async fn count(
+    api: &ApiState,
+    caller: &Caller,
+    input: SearchDialogInput,
+) -> Result<DialogCountsPayload> {
+    let refused = |errors| Ok(DialogCountsPayload { errors, ..DialogCountsPayload::default() });
+    let search = match input.check(api) {
+        Ok(search) => search,
+        Err(errors) => return refused(errors),
+    };
+    let counts = match api.app.end_user_counts(caller, &search).await {
+        Ok(counts) => counts,
+        Err(failure) => return refused(errors_of(failure)?),
+    };
+    let by_label =
+        counts.by_label.into_iter().map(|(label, count)| DialogLabelCount { label: label.into(), count });
+    let by_status = counts
+        .by_status
+        .into_iter()
+        .map(|(status, count)| DialogStatusCount { status: status.into(), count });
+    Ok(DialogCountsPayload {
+        by_label: Some(by_label.collect()),
+        by_status: Some(by_status.collect()),
+        unread: Some(counts.unread),
+        total: Some(counts.total),
+        capped: counts.capped,
+        errors: Vec::new(),
+    })
 }

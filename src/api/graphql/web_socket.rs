@@ -303,7 +303,9 @@ impl Connection {
                 let text = format!("A connection may have at most {MOST_OPERATIONS} operations at a time.");
                 return one(refused(its_id, Code::Busy.response(text), &trace));
             }
-            match graph.prepare(&api, asked, circumstances) {
+            let asked = asked.with_document(&graph.settings.documents);
+            let asked = asked.map_err(|(code, message)| code.response(message));
+            match asked.and_then(|asked| graph.prepare(&api, asked, circumstances)) {
                 Err(refusal) => one(refused(its_id, refusal, &trace)),
                 Ok(Prepared::Single(request)) => {
                     let executed = timeout(graph.settings.timeout, graph.schema.execute(*request)).await;

@@ -88,7 +88,7 @@ pub async fn surround(clock: Clock, mut request: Request, next: Next) -> Respons
     if let Some(problem) = problem {
         let headers = std::mem::take(response.headers_mut());
         response = problem.render(&path, &trace_id);
-        for name in [header::ALLOW, header::WWW_AUTHENTICATE] {
+        for name in [header::ALLOW, header::WWW_AUTHENTICATE, header::ACCESS_CONTROL_ALLOW_ORIGIN] {
             if let Some(value) = headers.get(&name) {
                 response.headers_mut().entry(name).or_insert(value.clone());
             }

@@ -58,6 +58,8 @@ pub struct ListParts {
 impl ListParts {
     /// Everything.
     pub const ALL: Self = Self { documents: true, latest_activity: true, seen: true };
+    /// Their rows alone.
+    pub const NONE: Self = Self { documents: false, latest_activity: false, seen: false };
 }
 
 /// One page.
