@@ -529,3 +529,24 @@ fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
     tracing::error!(panic = text.unwrap_or("unknown"), "a request panicked");
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_are_read_as_browsers_send_them() {
+        let read = |text: &str| origins(&[text.to_owned()]).ok();
+        for (text, origin) in [
+            ("https://portal.example", "https://portal.example"),
+            (" https://portal.example/ ", "https://portal.example"),
+            ("http://localhost:3000", "http://localhost:3000"),
+        ] {
+            assert_eq!(read(text), Some(vec![HeaderValue::from_static(origin)]), "{text}");
+        }
+        assert_eq!(read(""), Some(Vec::new()));
+        for text in ["*", "null", "portal.example", "https://portal.example/path", "ftp://portal.example"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}
