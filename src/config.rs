@@ -84,12 +84,7 @@ pub struct ServeSettings {
     pub graphql_introspection: bool,
     /// Origins of web pages that may ask the graph from browsers, such as `https://portal.example`, with
     /// commas between them. Pages of other origins may not.
-    #[arg(
-        long,
-        env = "DIALOGPORTEN_GRAPHQL_ORIGINS",
-        value_name = "ORIGIN,…",
-        value_delimiter = ','
-    )]
+    #[arg(long, env = "DIALOGPORTEN_GRAPHQL_ORIGINS", value_name = "ORIGIN,…", value_delimiter = ',')]
     pub graphql_origins: Vec<String>,
     /// The only documents that `/graphql` carries out: a directory with `.graphql` files of one document
     /// each, or a file with a JSON object of them. Clients send the text or its SHA-256. All documents when
@@ -171,8 +166,8 @@ pub struct EventSettings {
         value_parser = BoolishValueParser::new()
     )]
     pub events_publish_expired: bool,
-    /// Event streams of end users that may be open on this instance at a time, and as many WebSockets. Each
-    /// needs a file descriptor.
+    /// Event streams of end users that may be open on this instance at a time, and as many connections by
+    /// WebSocket. Each needs a file descriptor.
     #[arg(
         long,
         env = "DIALOGPORTEN_EVENTS_STREAMS",

@@ -473,8 +473,9 @@ fn seen_elsewhere(settings: &MigratedSettings) -> Result<SeenElsewhere, StartFai
 
 /// Checks the tokens that we sign ourselves.
 fn own_tokens(signer: &DialogTokenSigner) -> Result<TokenVerifier, StartFailure> {
-    let keys = IssuerKeys::from_jwks(&signer.jwks())
-        .map_err(|fault| StartFailure::Setting(format!("The keys of dialog tokens cannot be used: {fault}.")))?;
+    let keys = IssuerKeys::from_jwks(&signer.jwks()).map_err(|fault| {
+        StartFailure::Setting(format!("The keys of dialog tokens cannot be used: {fault}."))
+    })?;
     Ok(TokenVerifier::new(vec![Arc::new(Issuer::new("Dialogporten", signer.issuer(), keys))]))
 }
 
@@ -543,4 +544,25 @@ fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
     let text = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
     tracing::error!(panic = text.unwrap_or("unknown"), "a request panicked");
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_are_read_as_browsers_send_them() {
+        let read = |text: &str| origins(&[text.to_owned()]).ok();
+        for (text, origin) in [
+            ("https://portal.example", "https://portal.example"),
+            (" https://portal.example/ ", "https://portal.example"),
+            ("http://localhost:3000", "http://localhost:3000"),
+        ] {
+            assert_eq!(read(text), Some(vec![HeaderValue::from_static(origin)]), "{text}");
+        }
+        assert_eq!(read(""), Some(Vec::new()));
+        for text in ["*", "null", "portal.example", "https://portal.example/path", "ftp://portal.example"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
 }

@@ -351,3 +351,78 @@ impl Drop for Stream {
         open.forget(self.number, &self.wanted);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialog::events::EventBatch;
+
+    const PARTY: &str = "urn:altinn:organization:identifier-no:310923044";
+
+    fn entry(sequence: i64, dialog: Uuid, party: &str) -> LogEntry {
+        let batch = EventBatch {
+            party: party.to_owned(),
+            service_resource: String::new(),
+            org: String::new(),
+            process: None,
+            preceding_process: None,
+            silent: false,
+            events: Vec::new(),
+            labels: None,
+            occurred_at: None,
+            hidden_until: None,
+        };
+        LogEntry { position: Position { transaction: 1, sequence }, dialog, batch }
+    }
+
+    fn taken(inbox: &Inbox) -> Option<Vec<i64>> {
+        match inbox.take() {
+            Taken::Entries(entries) => Some(entries.iter().map(|entry| entry.position.sequence).collect()),
+            Taken::Lagged | Taken::Closed => None,
+        }
+    }
+
+    #[test]
+    fn entries_go_to_those_who_want_them() {
+        let streams = Streams::default();
+        let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let elsewhere = "urn:altinn:organization:identifier-no:991825827";
+        let parties = Wanted::Parties(Arc::new([key_of(PARTY), 7].into()));
+        let (_, everything) = streams.open(&Wanted::Everything);
+        let (number, of_party) = streams.open(&parties);
+        let (_, of_dialog) = streams.open(&Wanted::Dialog(key_of(PARTY), one));
+        let (_, beside) = streams.open(&Wanted::Dialog(key_of(PARTY), one));
+        let entries = [(1, one, PARTY), (2, other, PARTY), (3, other, elsewhere)];
+        streams.give(entries.iter().map(|(sequence, id, party)| entry(*sequence, *id, party)).collect());
+        assert_eq!(taken(&everything), Some(vec![1, 2, 3]));
+        assert_eq!(taken(&of_party), Some(vec![1, 2]));
+        assert_eq!(taken(&of_dialog), Some(vec![1]));
+        assert_eq!(taken(&beside), Some(vec![1]));
+        // Nothing comes twice, nor what is no longer wanted.
+        streams.lock().forget(number, &parties);
+        streams.give(vec![entry(4, one, PARTY)]);
+        assert_eq!(taken(&of_party), Some(vec![]));
+        assert_eq!(taken(&of_dialog), Some(vec![4]));
+        assert!(streams.lock().parties.is_empty());
+    }
+
+    #[test]
+    fn only_so_much_waits() {
+        let inbox = Inbox::default();
+        let put = |count: usize| {
+            for sequence in 0..count {
+                inbox.put(&Arc::new(entry(i64::try_from(sequence).unwrap(), Uuid::nil(), PARTY)));
+            }
+        };
+        put(BUFFER);
+        assert_eq!(taken(&inbox).map(|entries| entries.len()), Some(BUFFER));
+        put(BUFFER + 2);
+        assert!(matches!(inbox.take(), Taken::Lagged));
+        // What came after the first that was lost is lost, too; what comes now is not.
+        assert_eq!(taken(&inbox), Some(vec![]));
+        put(1);
+        assert_eq!(taken(&inbox), Some(vec![0]));
+        inbox.close();
+        assert!(matches!(inbox.take(), Taken::Closed) && inbox.is_closed());
+    }
+}
