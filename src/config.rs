@@ -82,12 +82,7 @@ pub struct ServeSettings {
     pub graphql_introspection: bool,
     /// Origins of web pages that may ask the graph from browsers, such as `https://portal.example`, with
     /// commas between them. Pages of other origins may not.
-    #[arg(
-        long,
-        env = "DIALOGPORTEN_GRAPHQL_ORIGINS",
-        value_name = "ORIGIN,…",
-        value_delimiter = ','
-    )]
+    #[arg(long, env = "DIALOGPORTEN_GRAPHQL_ORIGINS", value_name = "ORIGIN,…", value_delimiter = ',')]
     pub graphql_origins: Vec<String>,
     /// The database.
     #[command(flatten, next_help_heading = "Database")]
@@ -144,8 +139,8 @@ pub struct EventSettings {
         value_parser = BoolishValueParser::new()
     )]
     pub events_publish_updated_on_seen: bool,
-    /// Event streams of end users that may be open on this instance at a time, and as many WebSockets. Each
-    /// needs a file descriptor.
+    /// Event streams of end users that may be open on this instance at a time, and as many connections by
+    /// WebSocket. Each needs a file descriptor.
     #[arg(
         long,
         env = "DIALOGPORTEN_EVENTS_STREAMS",

@@ -458,8 +458,9 @@ fn seen_elsewhere(settings: &MigratedSettings) -> Result<SeenElsewhere, StartFai
 
 /// Checks the tokens that we sign ourselves.
 fn own_tokens(signer: &DialogTokenSigner) -> Result<TokenVerifier, StartFailure> {
-    let keys = IssuerKeys::from_jwks(&signer.jwks())
-        .map_err(|fault| StartFailure::Setting(format!("The keys of dialog tokens cannot be used: {fault}.")))?;
+    let keys = IssuerKeys::from_jwks(&signer.jwks()).map_err(|fault| {
+        StartFailure::Setting(format!("The keys of dialog tokens cannot be used: {fault}."))
+    })?;
     Ok(TokenVerifier::new(vec![Arc::new(Issuer::new("Dialogporten", signer.issuer(), keys))]))
 }
 

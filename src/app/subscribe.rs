@@ -85,8 +85,10 @@ impl App {
         let Subscription { dialog, party, token_end, token } = subscription;
         let place = self.places.take(Some(token))?;
         let end = self.store.log_end().await?;
-        let floor = self.store.log_floor().await?;
-        let known = after.filter(|after| is_known(*after, floor, end));
+        let known = match after {
+            Some(after) => is_known(after, self.store.log_floor().await?, end).then_some(after),
+            None => None,
+        };
         let start = known.unwrap_or(end);
         let stream = self.live.stream(start, Wanted::Dialog(key_of(&party), dialog));
         let mut subscribed = Subscribed {

@@ -97,8 +97,9 @@ mod tests {
     #[test]
     fn there_are_so_many_places_and_they_become_free_again() {
         let places = Places::new(MOST_OF_ONE_TOKEN + 2);
-        let mut of_one: Vec<_> =
-            (0..MOST_OF_ONE_TOKEN).map(|_| places.take(Some([1; 32])).unwrap_or_else(|e| panic!("{e}"))).collect();
+        let mut of_one: Vec<_> = (0..MOST_OF_ONE_TOKEN)
+            .map(|_| places.take(Some([1; 32])).unwrap_or_else(|e| panic!("{e}")))
+            .collect();
         assert_eq!(places.take(Some([1; 32])).err(), Some(NoPlace::OfToken));
         let other = places.take(Some([2; 32]));
         let nobodys = places.take(None);

@@ -1,4 +1,4 @@
-//! What happens to a dialog, as the graph tells it: server-sent events and WebSockets.
+//! What happens to a dialog, as the graph tells it: server-sent events, and by WebSocket.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::harness::*;
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 const STREAM: &str = "text/event-stream";
 const UPDATED: &str = "DIALOG_UPDATED";
 const DELETED: &str = "DIALOG_DELETED";
@@ -27,7 +27,7 @@ fn subscription(id: Uuid) -> Value {
     json!({ "query": format!("subscription sub {{ dialogEvents(dialogId: \"{id}\") {{ id type }} }}") })
 }
 
-/// A new dialog and its token, which only peeking has made: nobody has opened it.
+/// A new dialog, which the person has opened, and its token.
 async fn dialog_with_token(service: &Service) -> (Uuid, String) {
     let id = service.owner().created(&dialog()).await;
     let token = token_of(service, id).await;
@@ -46,8 +46,10 @@ fn asking(client: &Client, request: &Value) -> Call {
 async fn follow(call: Call) -> Events {
     let response = call.stream().await;
     let status = response.status().as_u16();
-    if status != 200 || response.headers()["content-type"] != STREAM {
-        panic!("{status} {}", response.text().await.unwrap_or_default());
+    let is_stream = status == 200 && response.headers()["content-type"] == STREAM;
+    if !is_stream {
+        let text = response.text().await.unwrap_or_default();
+        unreachable!("{status} {text}");
     }
     assert_eq!(response.headers()["x-accel-buffering"], "no");
     assert!(response.headers()["cache-control"].to_str().unwrap().contains("no-store"));
@@ -96,7 +98,7 @@ impl Events {
                 return Some(frame);
             }
             let chunk = tokio::time::timeout(LONG, self.response.chunk()).await.expect("something comes");
-            self.text.push_str(&String::from_utf8(chunk.ok()??.to_vec()).expect("text"));
+            self.text.push_str(std::str::from_utf8(&chunk.ok()??).expect("text"));
             while let Some((frame, rest)) = self.text.split_once("\n\n") {
                 let mut read = Frame::default();
                 let mut has_data = false;
@@ -251,7 +253,8 @@ mod server_sent_events {
         service.clock.advance_seconds(61);
         let told = events.expect(id, UPDATED).await;
         // And not before.
-        let when = "select occurred_at from outbox where dialog_id = $1 order by xid desc, sequence desc limit 1";
+        let when =
+            "select occurred_at from outbox where dialog_id = $1 order by xid desc, sequence desc limit 1";
         let when: Vec<chrono::DateTime<chrono::Utc>> = service.database.column(when, id).await;
         assert_eq!(when[0].to_rfc3339(), "2031-05-17T12:01:00+00:00", "{told}");
     }
@@ -311,7 +314,8 @@ mod server_sent_events {
         let path = "/graphql?query=%7Blimits%7BendUserSearch%7BmaxPartyFilterValues%7D%7D%7D";
         assert_eq!(person.get(path).header("accept", STREAM).await.expect(200).text(), expected);
         // Who takes JSON as well gets it.
-        let both = person.call(Method::POST, "/graphql").header("accept", &format!("application/json, {STREAM}"));
+        let both =
+            person.call(Method::POST, "/graphql").header("accept", &format!("application/json, {STREAM}"));
         assert!(both.json(&query).await.expect(200).json()["data"].is_object());
         // What is wrong with the request is no stream.
         let wrong = asking(&person, &json!({ "query": "{ nothing }" }));
@@ -322,7 +326,11 @@ mod server_sent_events {
         ) });
         let answer = asking(&person, &label).await.expect(200);
         assert!(answer.header("etag").is_some());
-        assert!(answer.text().starts_with("event: next\ndata: {\"data\":{\"setSystemLabel\":{\"success\":true}}}"));
+        assert!(
+            answer
+                .text()
+                .starts_with("event: next\ndata: {\"data\":{\"setSystemLabel\":{\"success\":true}}}")
+        );
     }
 
     #[tokio::test]
@@ -336,11 +344,83 @@ mod server_sent_events {
             .append_pair("query", "subscription ($id: UUID!) { dialogEvents(dialogId: $id) { id type } }")
             .append_pair("variables", &json!({ "id": id }).to_string())
             .finish();
-        let mut events = follow(client.get(&format!("/graphql/stream?{query}")).header("accept", STREAM)).await;
+        let mut events =
+            follow(client.get(&format!("/graphql/stream?{query}")).header("accept", STREAM)).await;
         service.owner().patch(id, &progress(1)).await.expect(204);
         events.expect(id, UPDATED).await;
     }
 }
+
+/// Query, name of the operation, variable `id`, status. `<a>` is the field with the id of the own dialog,
+/// `<b>` that with the id of another one, `<v>` that with the variable.
+const ATTEMPTS: &[(&str, &str, &str, u16)] = &[
+    ("subscription { <a> }", "", "", 200),
+    ("subscription { <b> }", "", "", 403),
+    ("subscription { alias: <b> }", "", "", 403),
+    // However the id is written.
+    ("subscription { dialogEvents(dialogId: \"<OWN>\") { id } }", "", "", 200),
+    ("subscription { dialogEvents(dialogId: \"<OTHER>\") { id } }", "", "", 403),
+    ("subscription { dialogEvents(dialogId: \"<own digits>\") { id } }", "", "", 200),
+    ("subscription { dialogEvents(dialogId: \"<other digits>\") { id } }", "", "", 403),
+    ("subscription { dialogEvents(dialogId: \"<other escaped>\") { id } }", "", "", 403),
+    ("subscription { dialogEvents(dialogId: \"\"\"<other>\"\"\") { id } }", "", "", 403),
+    ("subscription { dialogEvents(dialogId: \"{<own>}\") { id } }", "", "", 400),
+    ("subscription { dialogEvents(dialogId: \"{<other>}\") { id } }", "", "", 400),
+    ("subscription { dialogEvents(dialogId: \"urn:uuid:<other>\") { id } }", "", "", 400),
+    ("subscription { dialogEvents(dialogId: \" <other>\") { id } }", "", "", 400),
+    ("subscription { dialogEvents(dialogId: [\"<own>\"]) { id } }", "", "", 400),
+    ("subscription { dialogEvents(dialogId: null) { id } }", "", "", 400),
+    ("subscription { dialogEvents { id } }", "", "", 400),
+    // Variables and their defaults.
+    ("subscription ($id: UUID!) { <v> }", "", "own", 200),
+    ("subscription ($id: UUID!) { <v> }", "", "other", 403),
+    ("subscription ($id: UUID!) { <v> }", "", "", 400),
+    ("subscription ($id: UUID! = \"<own>\") { <v> }", "", "", 200),
+    ("subscription ($id: UUID! = \"<other>\") { <v> }", "", "", 403),
+    ("subscription ($id: UUID! = \"<own>\") { <v> }", "", "other", 403),
+    ("subscription ($id: UUID! = \"<other>\") { <v> }", "", "own", 200),
+    // Another operation than the first.
+    ("subscription A { <a> } subscription B { <b> }", "B", "", 403),
+    ("subscription A { <a> } subscription B { <b> }", "A", "", 200),
+    ("query A { limits { __typename } } subscription B { <b> }", "B", "", 403),
+    ("query A { limits { __typename } } subscription B { <a> }", "B", "", 200),
+    ("subscription A { <a> } subscription B { <b> }", "C", "", 400),
+    ("subscription A { <a> } subscription B { <b> }", "", "", 400),
+    ("subscription A { <a> } subscription A { <b> }", "A", "", 400),
+    // Fragments.
+    ("subscription { ...F } fragment F on Subscriptions { <a> }", "", "", 200),
+    ("subscription { ...F } fragment F on Subscriptions { <b> }", "", "", 403),
+    ("fragment F on Subscriptions { <a> } subscription B { <b> }", "", "", 400),
+    ("fragment F on Subscriptions { <a> } subscription A { ...F } subscription B { <b> }", "B", "", 403),
+    (
+        "fragment G on Subscriptions { ...F } fragment F on Subscriptions { <b> } subscription { ...G }",
+        "",
+        "",
+        403,
+    ),
+    ("subscription { ... on Subscriptions { <a> } }", "", "", 200),
+    ("subscription { ... { <a> } }", "", "", 200),
+    ("subscription { ... { ... on Subscriptions { <b> } } }", "", "", 403),
+    ("subscription { ... on Queries { <b> } }", "", "", 400),
+    ("subscription { ...F } fragment F on Subscriptions { ...F }", "", "", 400),
+    ("subscription { ...F }", "", "", 400),
+    ("subscription ($id: UUID!) { ...F } fragment F on Subscriptions { <v> }", "", "other", 403),
+    (
+        "subscription { dialogEvents(dialogId: \"<own>\") { ...P } } fragment P on DialogEventPayload { id }",
+        "",
+        "",
+        200,
+    ),
+    // More than one field, and fields that may not be there.
+    ("subscription { <a> other: <b> }", "", "", 400),
+    ("subscription { <b> other: <a> }", "", "", 400),
+    ("subscription { <a> ...F } fragment F on Subscriptions { other: <b> }", "", "", 400),
+    ("subscription { ... @skip(if: true) { <a> } other: <b> }", "", "", 400),
+    ("subscription { ... @include(if: true) { <b> } }", "", "", 400),
+    ("subscription { dialogEvents(dialogId: \"<other>\") @include(if: true) { id } }", "", "", 400),
+    ("subscription { __typename }", "", "", 400),
+    ("subscription { __schema { queryType { name } } }", "", "", 400),
+];
 
 /// Who may follow what.
 #[tokio::test]
@@ -349,76 +429,35 @@ async fn a_dialog_token_opens_its_own_dialog_and_no_other() {
     let (own, token) = dialog_with_token(service).await;
     let (other, _) = dialog_with_token(service).await;
     let client = service.with_token(&token);
-    let field = |id: &str| format!("dialogEvents(dialogId: \"{id}\") {{ id type }}");
-    let escaped: String = other.to_string().bytes().map(|byte| format!("\\u{byte:04x}")).collect();
-    let (own_text, other_text) = (own.to_string(), other.to_string());
-    let (a, b) = (field(&own_text), field(&other_text));
-    let by_variable = "dialogEvents(dialogId: $id) { id type }";
-    let open = (200, "");
-    let foreign = (403, "AUTH_NOT_AUTHORIZED");
-    let wrong = (400, "BAD_REQUEST");
-    let none = json!({});
-    let table: Vec<(String, Option<&str>, Value, (u16, &str))> = vec![
-        (format!("subscription {{ {a} }}"), None, none.clone(), open),
-        (format!("subscription {{ {b} }}"), None, none.clone(), foreign),
-        (format!("subscription {{ alias: {b} }}"), None, none.clone(), foreign),
-        // However the id is written.
-        (format!("subscription {{ {} }}", field(&own_text.to_uppercase())), None, none.clone(), open),
-        (format!("subscription {{ {} }}", field(&other_text.to_uppercase())), None, none.clone(), foreign),
-        (format!("subscription {{ {} }}", field(&own.simple().to_string())), None, none.clone(), open),
-        (format!("subscription {{ {} }}", field(&other.simple().to_string())), None, none.clone(), foreign),
-        (format!("subscription {{ {} }}", field(&format!("{{{own}}}"))), None, none.clone(), wrong),
-        (format!("subscription {{ {} }}", field(&format!("{{{other}}}"))), None, none.clone(), wrong),
-        (format!("subscription {{ {} }}", field(&format!("urn:uuid:{other}"))), None, none.clone(), wrong),
-        (format!("subscription {{ {} }}", field(&escaped)), None, none.clone(), foreign),
-        (format!("subscription {{ dialogEvents(dialogId: \"\"\"{other}\"\"\") {{ id }} }}"), None, none.clone(), foreign),
-        (format!("subscription {{ dialogEvents(dialogId: [\"{own}\"]) {{ id }} }}"), None, none.clone(), wrong),
-        ("subscription { dialogEvents(dialogId: null) { id } }".into(), None, none.clone(), wrong),
-        ("subscription { dialogEvents { id } }".into(), None, none.clone(), wrong),
-        // Variables and their defaults.
-        (format!("subscription ($id: UUID!) {{ {by_variable} }}"), None, json!({ "id": own }), open),
-        (format!("subscription ($id: UUID!) {{ {by_variable} }}"), None, json!({ "id": other }), foreign),
-        (format!("subscription ($id: UUID!) {{ {by_variable} }}"), None, none.clone(), wrong),
-        (format!("subscription ($id: UUID! = \"{own}\") {{ {by_variable} }}"), None, none.clone(), open),
-        (format!("subscription ($id: UUID! = \"{other}\") {{ {by_variable} }}"), None, none.clone(), foreign),
-        (format!("subscription ($id: UUID! = \"{own}\") {{ {by_variable} }}"), None, json!({ "id": other }), foreign),
-        (format!("subscription ($id: UUID! = \"{other}\") {{ {by_variable} }}"), None, json!({ "id": own }), open),
-        // Another operation than the first.
-        (format!("subscription A {{ {a} }} subscription B {{ {b} }}"), Some("B"), none.clone(), foreign),
-        (format!("subscription A {{ {a} }} subscription B {{ {b} }}"), Some("A"), none.clone(), open),
-        (format!("query A {{ limits {{ __typename }} }} subscription B {{ {b} }}"), Some("B"), none.clone(), foreign),
-        (format!("subscription A {{ {a} }} subscription B {{ {b} }}"), Some("C"), none.clone(), wrong),
-        (format!("subscription A {{ {a} }} subscription B {{ {b} }}"), None, none.clone(), wrong),
-        (format!("fragment F on Subscriptions {{ {a} }} subscription B {{ {b} }}"), None, none.clone(), wrong),
-        // Fragments.
-        (format!("subscription {{ ...F }} fragment F on Subscriptions {{ {a} }}"), None, none.clone(), open),
-        (format!("subscription {{ ...F }} fragment F on Subscriptions {{ {b} }}"), None, none.clone(), foreign),
-        (format!("fragment G on Subscriptions {{ ...F }} fragment F on Subscriptions {{ {b} }} subscription {{ ...G }}"), None, none.clone(), foreign),
-        (format!("subscription {{ ... on Subscriptions {{ {a} }} }}"), None, none.clone(), open),
-        (format!("subscription {{ ... {{ {a} }} }}"), None, none.clone(), open),
-        (format!("subscription {{ ... {{ ... on Subscriptions {{ {b} }} }} }}"), None, none.clone(), foreign),
-        (format!("subscription {{ ... on Queries {{ {b} }} }}"), None, none.clone(), wrong),
-        ("subscription { ...F } fragment F on Subscriptions { ...F }".into(), None, none.clone(), wrong),
-        ("subscription { ...F }".into(), None, none.clone(), wrong),
-        (format!("subscription ($id: UUID!) {{ ...F }} fragment F on Subscriptions {{ {by_variable} }}"), None, json!({ "id": other }), foreign),
-        (format!("subscription {{ dialogEvents(dialogId: \"{own}\") {{ ...P }} }} fragment P on DialogEventPayload {{ id type }}"), None, none.clone(), open),
-        // More than one field, and fields that may not be there.
-        (format!("subscription {{ {a} other: {b} }}"), None, none.clone(), wrong),
-        (format!("subscription {{ {b} other: {a} }}"), None, none.clone(), wrong),
-        (format!("subscription {{ {a} ...F }} fragment F on Subscriptions {{ other: {b} }}"), None, none.clone(), wrong),
-        (format!("subscription {{ dialogEvents(dialogId: \"{own}\") @skip(if: true) {{ id }} other: {b} }}"), None, none.clone(), wrong),
-        (format!("subscription {{ ... @include(if: true) {{ {b} }} }}"), None, none.clone(), wrong),
-        ("subscription { __typename }".into(), None, none.clone(), wrong),
-        ("subscription { __schema { queryType { name } } }".into(), None, none.clone(), wrong),
-    ];
-    for (query, name, variables, (status, code)) in table {
+    let escape = |text: String, byte: u8| text + &format!("\\u{byte:04x}");
+    let escaped = other.to_string().bytes().fold(String::new(), escape);
+    for (query, name, variable, status) in ATTEMPTS {
+        let query = query
+            .replace("<a>", "dialogEvents(dialogId: \"<own>\") { id type }")
+            .replace("<b>", "dialogEvents(dialogId: \"<other>\") { id type }")
+            .replace("<v>", "dialogEvents(dialogId: $id) { id type }")
+            .replace("<own>", &own.to_string())
+            .replace("<other>", &other.to_string())
+            .replace("<OWN>", &own.to_string().to_uppercase())
+            .replace("<OTHER>", &other.to_string().to_uppercase())
+            .replace("<own digits>", &own.simple().to_string())
+            .replace("<other digits>", &other.simple().to_string())
+            .replace("<other escaped>", &escaped);
+        let variables = match *variable {
+            "own" => json!({ "id": own }),
+            "other" => json!({ "id": other }),
+            _ => json!({}),
+        };
         let request = json!({ "query": query, "operationName": name, "variables": variables });
-        if status == 200 {
-            follow(asking(&client, &request)).await;
-        } else {
-            let found = refusal(asking(&client, &request)).await;
-            assert_eq!(found, (status, code.to_owned()), "{request:#}");
-        }
+        let code = match status {
+            400 => "BAD_REQUEST",
+            403 => "AUTH_NOT_AUTHORIZED",
+            _ => {
+                follow(asking(&client, &request)).await;
+                continue;
+            }
+        };
+        assert_eq!(refusal(asking(&client, &request)).await, (*status, code.to_owned()), "{request:#}");
     }
 }
 
@@ -437,7 +476,8 @@ async fn other_tokens_open_no_subscription_and_dialog_tokens_nothing_else() {
     let forged = format!("{head}.{}", signature.chars().rev().collect::<String>());
     asking(&service.with_token(&forged), &subscription(own)).await.assert_problem_document(401);
     // In the older form the status says nothing.
-    let legacy = person.call(Method::POST, "/graphql").header("accept", &format!("application/json, {STREAM}"));
+    let legacy =
+        person.call(Method::POST, "/graphql").header("accept", &format!("application/json, {STREAM}"));
     let legacy = legacy.json(&subscription(own)).await.expect(200).json();
     assert_eq!(legacy["errors"][0]["extensions"]["code"], "AUTH_NOT_AUTHORIZED");
 
@@ -531,7 +571,8 @@ async fn pages_of_allowed_origins_may_ask() {
         }
     }
     let (id, token) = dialog_with_token(&service).await;
-    let call = asking(&service.with_token(&token), &subscription(id)).header("origin", "https://portal.example");
+    let call =
+        asking(&service.with_token(&token), &subscription(id)).header("origin", "https://portal.example");
     let response = call.stream().await;
     assert_eq!(response.headers()["access-control-allow-origin"], "https://portal.example");
     // Nobody is allowed where nothing is set.
@@ -722,7 +763,8 @@ mod web_sockets {
         let mut binary = Socket::open(service, Some(&token), transport).await;
         binary.0.send(Message::binary(init.to_string().into_bytes())).await.unwrap();
         assert_eq!(binary.closed().await, 4400);
-        for payload in [json!({}), json!({ "Authorization": "Bearer x" }), json!({ "Authorization": token })] {
+        for payload in [json!({}), json!({ "Authorization": "Bearer x" }), json!({ "Authorization": token })]
+        {
             let mut socket = Socket::open(service, None, transport).await;
             socket.say(&json!({ "type": "connection_init", "payload": payload })).await;
             assert_eq!(socket.closed().await, 4403, "{payload}");
@@ -738,7 +780,11 @@ mod web_sockets {
         let bad = service.with_token("x.y.z").get("/graphql");
         bad.header("connection", "upgrade").header("upgrade", "websocket").await.assert_problem_document(401);
         let no_key = service.with_token(&token).get("/graphql");
-        no_key.header("connection", "upgrade").header("upgrade", "websocket").await.assert_problem_document(400);
+        no_key
+            .header("connection", "upgrade")
+            .header("upgrade", "websocket")
+            .await
+            .assert_problem_document(400);
     }
 
     #[tokio::test]
@@ -812,11 +858,11 @@ impl Socket {
 async fn fragments_that_multiply_are_refused() {
     let service = Service::shared().await;
     let person = service.person();
-    let mut fragments = String::new();
-    for index in 0..40 {
+    let multiply = |index: u32| {
         let next = index + 1;
-        fragments += &format!("fragment F{index} on Queries {{ ...F{next} ...F{next} }} ");
-    }
+        format!("fragment F{index} on Queries {{ ...F{next} ...F{next} }}")
+    };
+    let fragments = (0..40).map(multiply).collect::<Vec<_>>().join(" ");
     for end in ["fragment F40 on Queries { limits { __typename } }", ""] {
         for start in ["{ ...F0 }", "query A { limits { __typename } } query B { ...F0 }"] {
             let request = json!({ "query": format!("{start} {fragments} {end}"), "operationName": "A" });

@@ -76,7 +76,8 @@ impl Credentials {
                 Err(refusal @ TokenRefusal::UnknownIssuer) => {
                     let own = dialog(authorization.unwrap_or_default());
                     // That it is not ours either says less than that nobody known has issued it.
-                    let own = own.map_err(|own| if own == TokenRefusal::UnknownIssuer { refusal } else { own });
+                    let own =
+                        own.map_err(|own| if own == TokenRefusal::UnknownIssuer { refusal } else { own });
                     Ok(Self { access: None, dialog: Some(own?) })
                 }
                 Err(refusal) => Err(refusal),

@@ -9,8 +9,8 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::Response;
 use bytes::Bytes;
-use futures_util::stream::{self, BoxStream, Stream};
 use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream, Stream};
 use serde_json::Value;
 
 use super::http::with_mark;
@@ -28,11 +28,8 @@ pub(super) fn subscription(
     trace: TraceId,
     method: &Method,
 ) -> Response {
-    let body = if *method == Method::HEAD {
-        Body::empty()
-    } else {
-        Body::from_stream(frames(events, marks, trace))
-    };
+    let body =
+        if *method == Method::HEAD { Body::empty() } else { Body::from_stream(frames(events, marks, trace)) };
     respond(body)
 }
 

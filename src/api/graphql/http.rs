@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Response as Answer, ServerError, Variables};
+use async_graphql::{Response as Answer, Variables};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -50,11 +50,13 @@ pub fn router(settings: &GraphSettings) -> Router<ApiState> {
         let graph = Arc::clone(&graph);
         async move { graph.answer(&api, request).await }
     };
-    let methods = MethodRouter::new().get(handler.clone()).post(handler);
+    let mut methods = MethodRouter::new().get(handler.clone()).post(handler);
+    if !settings.origins.is_empty() {
+        // What browsers ask beforehand has no token.
+        methods = methods.options(async || StatusCode::NO_CONTENT).layer(cross_origin(&settings.origins));
+    }
     let router = Router::new().route("/graphql", methods.clone()).route("/graphql/{*anything}", methods);
-    let router =
-        if settings.page { router.route("/graphql/assets/{name}", get(page::asset)) } else { router };
-    if settings.origins.is_empty() { router } else { router.layer(cross_origin(&settings.origins)) }
+    if settings.page { router.route("/graphql/assets/{name}", get(page::asset)) } else { router }
 }
 
 /// Lets pages of these origins ask from browsers (Fetch Standard, section 3.2). Tokens are sent by the
@@ -164,7 +166,7 @@ impl Graph {
         let circumstances = Circumstances { credentials, languages, last_event_id, is_safe: is_get };
         let takes_events = accepts(&headers, EVENT_STREAM);
         match self.prepare(api, asked, circumstances) {
-            Err(refusal) => render(refusal, form, form, &trace),
+            Err(refusal) => render(*refusal, form, form, &trace),
             Ok(Prepared::Single(request)) => {
                 let answer = self.schema.execute(*request).await;
                 let takes_json = accepts(&headers, RESPONSE_JSON) || accepts(&headers, "application/json");
@@ -186,7 +188,7 @@ impl Graph {
             Ok(Prepared::Subscription(request, marks)) => {
                 match subscription::open(&self.schema, *request, &marks).await {
                     Ok(events) => event_stream::subscription(events, marks, trace, &method),
-                    Err(refusal) => render(refusal, form, form, &trace),
+                    Err(refusal) => render(*refusal, form, form, &trace),
                 }
             }
         }
@@ -201,23 +203,23 @@ impl Graph {
         api: &ApiState,
         asked: Asked,
         circumstances: Circumstances,
-    ) -> Result<Prepared, Answer> {
-        let refused = |message: String| Code::BadRequest.response(message);
+    ) -> Result<Prepared, Box<Answer>> {
+        let refused = |message: String| Box::new(Code::BadRequest.response(message));
         let Asked { query, operation_name, variables, extensions } = asked;
         let mut document =
-            parse_query(&query).map_err(|error| Answer::from_errors(vec![ServerError::from(error)]))?;
+            parse_query(&query).map_err(|error| Box::new(Answer::from_errors(vec![error.into()])))?;
         let variables = Variables::from_json(Value::Object(variables.unwrap_or_default()));
         let operation_name = operation_name.filter(|name| !name.is_empty());
         let operation = cost::operation(&document, operation_name.as_deref()).map_err(refused)?;
         // The library looks at those, too, that are not asked for.
         for (_, operation) in document.operations.iter() {
             cost::check(&document, &operation.node, &variables, self.settings.introspection)
-                .map_err(|(code, message)| code.response(message))?;
+                .map_err(|(code, message)| Box::new(code.response(message)))?;
         }
         let kind = operation.ty;
         let Circumstances { credentials, languages, last_event_id, is_safe } = circumstances;
         if is_safe && kind == OperationType::Mutation {
-            return Err(Code::Method.response("Mutations are sent with POST."));
+            return Err(Box::new(Code::Method.response("Mutations are sent with POST.")));
         }
         if kind == OperationType::Subscription {
             subscription::inline(&mut document, operation_name.as_deref()).map_err(refused)?;
@@ -229,7 +231,8 @@ impl Graph {
         }
         request = request.data(ApiState::clone(api)).data(languages);
         if kind == OperationType::Subscription {
-            let marks = Marks::after(last_event(extensions.as_ref(), last_event_id.as_deref()).map_err(refused)?);
+            let marks =
+                Marks::after(last_event(extensions.as_ref(), last_event_id.as_deref()).map_err(refused)?);
             if let Some(token) = credentials.dialog {
                 request = request.data(token);
             }

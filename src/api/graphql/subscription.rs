@@ -121,7 +121,7 @@ pub(super) async fn open(
     schema: &Schema,
     request: async_graphql::Request,
     marks: &Marks,
-) -> Result<BoxStream<'static, Response>, Response> {
+) -> Result<BoxStream<'static, Response>, Box<Response>> {
     let mut answers = schema.execute_stream(request);
     let first = tokio::select! {
         biased;
@@ -132,8 +132,8 @@ pub(super) async fn open(
     match first {
         Some(event) if has_begun => Ok(stream::once(async { event }).chain(answers).boxed()),
         None if has_begun => Ok(answers),
-        Some(refusal) => Err(refusal),
-        None => Err(Code::BadRequest.response(ONE_FIELD)),
+        Some(refusal) => Err(Box::new(refusal)),
+        None => Err(Box::new(Code::BadRequest.response(ONE_FIELD))),
     }
 }
 

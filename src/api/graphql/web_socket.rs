@@ -52,12 +52,13 @@ pub(super) async fn upgrade(graph: Arc<Graph>, api: &ApiState, request: Request)
     let (mut parts, _) = request.into_parts();
     let headers = &parts.headers;
     let has_token = headers.contains_key(header::AUTHORIZATION) || headers.contains_key(DIALOG_TOKEN);
-    let credentials = match has_token {
-        true => match Credentials::of_headers(api, headers).await {
+    let credentials = if has_token {
+        match Credentials::of_headers(api, headers).await {
             Ok(credentials) => Some(credentials),
             Err(refusal) => return unauthorized(refusal).into_response(),
-        },
-        false => None,
+        }
+    } else {
+        None
     };
     let languages = match accept_language::read(headers) {
         Ok(languages) => languages,
@@ -120,11 +121,19 @@ enum Said {
 
 /// What an operation has to say.
 enum Outgoing {
-    Next { id: String, document: Value },
+    Next {
+        id: String,
+        document: Value,
+    },
     /// It was refused; nothing more comes.
-    Error { id: String, errors: Value },
+    Error {
+        id: String,
+        errors: Value,
+    },
     /// Nothing more comes.
-    Complete { id: String },
+    Complete {
+        id: String,
+    },
 }
 
 /// Why a connection ends.
@@ -169,6 +178,7 @@ impl Connection {
         };
         // What still runs ends here.
         drop(self);
+        let is_unread = matches!(ending, Ending::Close(1009, _));
         let (code, reason) = match ending {
             Ending::Close(code, reason) => (code, reason.to_owned()),
             Ending::Taken(id) => (4409, format!("Subscriber for {id} already exists")),
@@ -180,6 +190,10 @@ impl Connection {
         let closing = async {
             socket.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await?;
             while let Some(Ok(_)) = socket.recv().await {}
+            if is_unread {
+                // Closed at once, the client would lose what it was told.
+                sleep(CLOSE_PATIENCE).await;
+            }
             Ok::<_, axum::Error>(())
         };
         let _ = timeout(CLOSE_PATIENCE, closing).await;
@@ -304,11 +318,11 @@ impl Connection {
                 return one(refused(its_id, Code::Busy.response(text), &trace));
             }
             match graph.prepare(&api, asked, circumstances) {
-                Err(refusal) => one(refused(its_id, refusal, &trace)),
+                Err(refusal) => one(refused(its_id, *refusal, &trace)),
                 Ok(Prepared::Single(request)) => {
                     let executed = timeout(graph.settings.timeout, graph.schema.execute(*request)).await;
-                    let answer = executed
-                        .unwrap_or_else(|_| Code::Busy.response("The operation took too long."));
+                    let answer =
+                        executed.unwrap_or_else(|_| Code::Busy.response("The operation took too long."));
                     let (status, document) = document(answer, Form::Response, &trace);
                     if status != StatusCode::OK {
                         return one(Outgoing::Error { id: its_id, errors: document["errors"].clone() });
@@ -318,7 +332,7 @@ impl Connection {
                 }
                 Ok(Prepared::Subscription(request, marks)) => {
                     match subscription::open(&graph.schema, *request, &marks).await {
-                        Err(refusal) => one(refused(its_id, refusal, &trace)),
+                        Err(refusal) => one(refused(its_id, *refusal, &trace)),
                         Ok(events) => {
                             let end = Outgoing::Complete { id: its_id.clone() };
                             let events = events.map(move |event| {
