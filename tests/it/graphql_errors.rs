@@ -65,9 +65,8 @@ async fn until_waiting(service: &Service, count: i64) {
 /// The answer to a request during which somebody else is faster, however often it is tried: between any
 /// two statements of the service the end-user contexts of all dialogs change.
 async fn outrun(service: &Service, call: Call) -> Answer {
-    let mut first = service.database.connection().await;
-    lock_dialogs(&mut first).await;
-    let mut holder = first;
+    let mut holder = service.database.connection().await;
+    lock_dialogs(&mut holder).await;
     let answer = call.into_future();
     tokio::pin!(answer);
     loop {
