@@ -119,7 +119,6 @@ async fn others_ask_with_their_own_token() {
     assert_alone(&browser, &service);
 }
 
-
 #[tokio::test]
 async fn subscriptions_show_what_happens_until_they_are_stopped() {
     let service = Service::alone().await;

@@ -13,7 +13,8 @@ use crate::harness::*;
 
 const SET: &str = "mutation ($input: SetSystemLabelInput!) { payload: setSystemLabel(input: $input) {
     success revision errors { __typename message } } }";
-const BULK: &str = "mutation ($input: BulkSetSystemLabelInput!) { payload: bulkSetSystemLabels(input: $input) {
+const BULK: &str =
+    "mutation ($input: BulkSetSystemLabelInput!) { payload: bulkSetSystemLabels(input: $input) {
     success errors { __typename message } } }";
 
 fn ask(client: &Client, query: &str, variables: &Value) -> Call {
@@ -64,9 +65,8 @@ async fn until_waiting(service: &Service, count: i64) {
 /// The answer to a request during which somebody else is faster, however often it is tried: between any
 /// two statements of the service the end-user contexts of all dialogs change.
 async fn outrun(service: &Service, call: Call) -> Answer {
-    let mut first = service.database.connection().await;
-    lock_dialogs(&mut first).await;
-    let mut holder = first;
+    let mut holder = service.database.connection().await;
+    lock_dialogs(&mut holder).await;
     let answer = call.into_future();
     tokio::pin!(answer);
     loop {
@@ -258,7 +258,8 @@ async fn who_may_not_ask_is_told_why() {
     let query = "{ limits { endUserSearch { maxOrgFilterValues } } }";
     let set = "mutation { setSystemLabel(input: { dialogId: \"0194fe82-9280-77a5-a7cd-5ff0e6a6fa07\", addLabels: [],
         removeLabels: [] }) { success } }";
-    let no_scope = service.with_token(&service.token(TokenKind::Personal, &[("pid", PERSON_NUMBER), ("scopes", "openid")]));
+    let no_scope = service
+        .with_token(&service.token(TokenKind::Personal, &[("pid", PERSON_NUMBER), ("scopes", "openid")]));
     let nobody = service.organization("ttd", "991825827", "digdir:dialogporten");
     for query in [query, set] {
         assert_refused(&no_scope, query, &json!({}), 403, "AUTH_NOT_AUTHORIZED").await;
@@ -280,7 +281,8 @@ async fn maintenance_is_told_before_anything_else() {
     let service = Service::with_settings(&["--maintenance"]).await;
     for client in [service.person(), service.anonymous()] {
         for accept in ["application/json", "application/graphql-response+json"] {
-            let answer = ask(&client, "{ __typename }", &json!({})).header("accept", accept).await.expect(503);
+            let answer =
+                ask(&client, "{ __typename }", &json!({})).header("accept", accept).await.expect(503);
             assert!(answer.header("content-type").is_some_and(|kind| kind.starts_with("text/plain")));
         }
     }

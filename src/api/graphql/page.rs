@@ -29,8 +29,10 @@ pub(super) fn page() -> Response {
 pub(super) async fn asset(Path(name): Path<String>) -> Response {
     match name.as_str() {
         "page.js" => {
-            let headers =
-                [(header::CONTENT_TYPE, "text/javascript; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")];
+            let headers = [
+                (header::CONTENT_TYPE, "text/javascript; charset=utf-8"),
+                (header::CACHE_CONTROL, "no-cache"),
+            ];
             (headers, OWN_SCRIPT).into_response()
         }
         "graphiql.js" => packed("text/javascript; charset=utf-8", SCRIPT),

@@ -39,7 +39,12 @@ impl Browser {
         let mut process = Command::new("sh")
             .args(["-c", r#"exec chromium "$@" 3<&0 4>&1 </dev/null >/dev/null"#, "chromium"])
             .args(["--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu"])
-            .args(["--disable-dev-shm-usage", "--no-first-run", "--no-proxy-server", "--window-size=1300,850"])
+            .args([
+                "--disable-dev-shm-usage",
+                "--no-first-run",
+                "--no-proxy-server",
+                "--window-size=1300,850",
+            ])
             .arg(format!("--user-data-dir={}", directory.display()))
             .env("HOME", &directory)
             .stdin(Stdio::piped())
