@@ -195,13 +195,11 @@ async fn keep_house(store: Store, sinks: Vec<String>, retention: Duration) {
 async fn remember(live: Arc<Live>, store: Store, events: CloudEvents, memory: Arc<Memory>) {
     let count = i64::try_from(Memory::CAPACITY).unwrap_or(i64::MAX);
     let mut stream = loop {
-        match store.log_tail(count).await {
-            Ok(entries) => {
-                let mut last = entries.last().map(|entry| entry.position);
-                if last.is_none() {
-                    last = store.log_end().await.ok();
-                }
-                let Some(last) = last else { continue };
+        // The end is asked first, so that nothing is missed that comes between.
+        let end = store.log_end().await;
+        match store.log_tail(count).await.and_then(|entries| Ok((entries, end?))) {
+            Ok((entries, end)) => {
+                let last = entries.last().map_or(end, |entry| entry.position);
                 for entry in entries {
                     events.told(&entry).into_iter().for_each(|(_, event)| memory.keep(event));
                 }

@@ -129,7 +129,7 @@ pub async fn changes(
 }
 
 /// The same, as far as it can be read now.
-pub async fn changes_so_far(client: &Client, party: &str, after: &str) -> (Vec<(Uuid, String)>, String) {
+async fn changes_so_far(client: &Client, party: &str, after: &str) -> (Vec<(Uuid, String)>, String) {
     let (mut found, mut token) = (Vec::new(), after.to_owned());
     loop {
         let path = format!("/api/v1/enduser/dialogs/changes?party={party}&after={token}&limit=7");
