@@ -121,7 +121,7 @@ pub struct ServeSettings {
 }
 
 /// Settings of events.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Args)]
 pub struct EventSettings {
     /// Whether this instance gives events to the sinks, tells what has become visible and what has
     /// expired, and cleans up. One instance
@@ -256,6 +256,16 @@ pub struct EventSettings {
     /// out.
     #[arg(long, env = "DIALOGPORTEN_EVENTS_ALTINN_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub events_altinn_token: Option<String>,
+}
+
+/// Shows no secrets.
+impl std::fmt::Debug for EventSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventSettings")
+            .field("events_dispatch", &self.events_dispatch)
+            .field("events_sinks", &self.events_sinks)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Settings of `events`.
