@@ -15,7 +15,8 @@ use crate::timestamp::Timestamp;
 pub const TYPE_PREFIX: &str = "dialogporten.dialog.";
 
 /// What types consist of between their start and their version, but those of activities.
-const KINDS: &[&str] = &["created", "updated", "deleted", "restored", "seen", "transmission.created"];
+const KINDS: &[&str] =
+    &["created", "updated", "deleted", "restored", "expired", "seen", "transmission.created"];
 
 /// All types that there are.
 #[must_use]

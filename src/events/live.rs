@@ -371,6 +371,7 @@ mod tests {
             labels: None,
             occurred_at: None,
             hidden_until: None,
+            traceparent: None,
         };
         LogEntry { position: Position { transaction: 1, sequence }, dialog, batch }
     }

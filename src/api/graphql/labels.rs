@@ -185,7 +185,9 @@ pub(super) async fn bulk_set(
     if !limits::GRAPH_BULK_DIALOGS.contains(&count) {
         let (min, max) = limits::GRAPH_BULK_DIALOGS.into_inner();
         let message = format!("dialogs must hold {min} to {max} items; got {count}.");
-        let errors = vec![BulkSetSystemLabelValidationError { message, field: Some("input.dialogs".to_owned()) }.into()];
+        let errors = vec![
+            BulkSetSystemLabelValidationError { message, field: Some("input.dialogs".to_owned()) }.into(),
+        ];
         return Ok(BulkSetSystemLabelPayload { success: false, errors });
     }
     let dialogs = input.dialogs.iter().map(|dialog| {

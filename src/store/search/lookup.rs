@@ -4,7 +4,9 @@
 use sqlx::Row;
 use sqlx::types::Json;
 
-use super::conditions::{Search, Sql, fill, push_after, push_any_of, push_columns, push_label, push_order, push_term};
+use super::conditions::{
+    Search, Sql, fill, push_after, push_any_of, push_columns, push_label, push_order, push_term,
+};
 use super::{Store, push_content, push_document};
 use crate::access::StreamsBy;
 use crate::search::text::{Term, TextQuery};
