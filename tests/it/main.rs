@@ -14,6 +14,7 @@ mod event_streams;
 mod events;
 mod faults;
 mod graphql;
+mod graphql_cost;
 mod harness;
 mod immutability;
 mod instances;

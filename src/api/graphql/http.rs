@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use async_graphql::parser::parse_query;
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Response as Answer, ServerError, Variables};
 use axum::Router;
@@ -11,10 +10,11 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::error::Code;
+use super::known::KnownDocuments;
 use super::{GraphSettings, Schema, cost, definition, page, schema};
 use crate::access::caller::Caller;
 use crate::access::claims::Claims;
@@ -38,7 +38,8 @@ pub(super) struct Refused(pub(super) Code, pub(super) String);
 
 /// The routes of the graph.
 pub fn router(settings: GraphSettings) -> Router<ApiState> {
-    let graph = Arc::new(Graph { schema: schema(settings.introspection), settings });
+    let graph =
+        Arc::new(Graph { schema: schema(settings.introspection), known: KnownDocuments::new(), settings });
     let handler = move |State(api): State<ApiState>, request: Request| {
         let graph = Arc::clone(&graph);
         async move { graph.answer(&api, request).await }
@@ -50,6 +51,7 @@ pub fn router(settings: GraphSettings) -> Router<ApiState> {
 
 struct Graph {
     schema: Schema,
+    known: KnownDocuments,
     settings: GraphSettings,
 }
 
@@ -128,18 +130,18 @@ impl Graph {
         is_get: bool,
     ) -> Answer {
         let Asked { query, operation_name, variables, .. } = asked;
-        let document = match parse_query(&query) {
+        let document = match self.known.document(&query).await {
             Ok(document) => document,
             Err(error) => return Answer::from_errors(vec![ServerError::from(error)]),
         };
         let variables = Variables::from_json(Value::Object(variables.unwrap_or_default()));
         let operation_name = operation_name.filter(|name| !name.is_empty());
-        let operation = match cost::operation(&document, operation_name.as_deref()) {
+        let operation = match cost::operation(document.all(), operation_name.as_deref()) {
             Ok(operation) => operation,
             Err(message) => return Code::BadRequest.response(message),
         };
         if let Err((code, message)) =
-            cost::check(&document, operation, &variables, self.settings.introspection)
+            cost::check(document.all(), operation, &variables, self.settings.introspection)
         {
             return code.response(message);
         }
@@ -150,8 +152,7 @@ impl Graph {
             Ok(languages) => languages,
             Err(message) => return Code::BadRequest.response(message),
         };
-        let mut request = async_graphql::Request::new(query).variables(variables);
-        request.set_parsed_query(document);
+        let mut request = document.request(&query).variables(variables);
         if let Some(name) = operation_name {
             request = request.operation_name(name);
         }
@@ -160,7 +161,11 @@ impl Graph {
             Ok(caller) => request.data(caller),
             Err(refused) => request.data(refused),
         };
-        self.schema.execute(request).await
+        let answer = self.schema.execute(request).await;
+        if answer.errors.is_empty() {
+            self.known.remember(&query, document).await;
+        }
+        answer
     }
 }
 
@@ -253,27 +258,30 @@ fn render(answer: Answer, form: Form, accepted: Form, trace: &TraceId) -> Respon
 
 /// Status and body: errors have a code and the trace, and a request that was not carried out has no
 /// data.
-fn document(answer: Answer, form: Form, trace: &TraceId) -> (StatusCode, Value) {
+fn document(answer: Answer, form: Form, trace: &TraceId) -> (StatusCode, Told) {
     let codes: Vec<Code> = answer.errors.iter().map(Code::of).collect();
-    let data = answer.data.into_json().unwrap_or_default();
+    let has_data = answer.data != async_graphql::Value::Null;
     let status = match codes.first() {
-        Some(code) if data.is_null() && form == Form::Response => code.status(),
+        Some(code) if !has_data && form == Form::Response => code.status(),
         _ => StatusCode::OK,
     };
-    let mut body = Map::new();
-    if !codes.is_empty() {
-        let errors = answer.errors.iter().zip(&codes).map(|(error, code)| {
-            let mut error = json!(error);
-            error["extensions"]["code"] = code.name().into();
-            error["extensions"]["traceId"] = trace.0.as_str().into();
-            error
-        });
-        body.insert("errors".to_owned(), errors.collect());
-    }
+    let errors = answer.errors.iter().zip(&codes).map(|(error, code)| {
+        let mut error = json!(error);
+        error["extensions"]["code"] = code.name().into();
+        error["extensions"]["traceId"] = trace.0.as_str().into();
+        error
+    });
     // Where the request is wrong there is none; where something else is, data is told even as null.
     let is_wrong = codes.iter().any(|code| code.status() == StatusCode::BAD_REQUEST);
-    if !is_wrong || !data.is_null() {
-        body.insert("data".to_owned(), data);
-    }
-    (status, Value::Object(body))
+    let told = Told { errors: errors.collect(), data: (!is_wrong || has_data).then_some(answer.data) };
+    (status, told)
+}
+
+/// The body of an answer; what was asked for is as large as it is, and written without a detour.
+#[derive(Serialize)]
+struct Told {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<async_graphql::Value>,
 }
