@@ -203,3 +203,46 @@ fn is_constant(set: &SelectionSet) -> bool {
         Selection::FragmentSpread(spread) => spread.node.directives.is_empty(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_portals_ask_for_is_carried_out_in_outline() {
+        for (text, expected) in [
+            (
+                "query q($id: UUID!) { dialogById(dialogId: $id) { dialog { id ...a } errors { message } } } fragment a on Dialog { org }",
+                Some(1),
+            ),
+            (
+                "{ a: searchDialogs(input: {}) { items { id } other: items { org } hasNextPage } dialogById(dialogId: 1) { dialog { id } } }",
+                Some(3),
+            ),
+            ("{ searchDialogs(input: {}) { hasNextPage } }", Some(0)),
+            ("{ searchDialogs(input: {}) { items { id @skip(if: $a) } } }", None),
+            ("{ searchDialogs(input: {}) { items @skip(if: $a) { id } } }", None),
+            ("{ searchDialogs(input: {}) { items { id(a: $a) } } }", None),
+            (
+                "{ searchDialogs(input: {}) { items { ...a } } } fragment a on SearchDialog { id @skip(if: $a) }",
+                None,
+            ),
+            (
+                "{ searchDialogs(input: {}) { ...a } } fragment a on SearchDialogsPayload { items { id } }",
+                None,
+            ),
+            (
+                "{ searchDialogs(input: {}) { items { id } errors { ...a } } } fragment a on SearchDialogError { message }",
+                None,
+            ),
+            ("{ searchDialogs(input: {}) @skip(if: $a) { items { id } } }", None),
+            ("{ ... { searchDialogs(input: {}) { items { id } } } }", None),
+            ("{ limits { __typename } }", None),
+            ("mutation { dialogById(dialogId: 1) { dialog { id } } }", None),
+            ("query a { limits { __typename } } query b { limits { __typename } }", None),
+        ] {
+            let known = Known::new(parse_query(text).unwrap());
+            assert_eq!(known.outline.map(|outline| outline.left_out.len()), expected, "{text}");
+        }
+    }
+}

@@ -256,3 +256,23 @@ impl<T: OutputType + Show> OutputType for Shown<T> {
         Ok(self.0.show(&plan))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_called_like_members_in_their_own_way() {
+        for (field, member, expected) in [
+            ("dueAt", "due_at", true),
+            ("type", "r#type", true),
+            ("isSeenByAll", "is_seen_by_all", true),
+            ("due_at", "due_at", false),
+            ("due", "due_at", false),
+            ("dueAtAll", "due_at", false),
+            ("dueat", "due_at", false),
+        ] {
+            assert_eq!(is_called(field, member), expected, "{field} {member}");
+        }
+    }
+}
