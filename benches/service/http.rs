@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::Result;
 
 /// A request without its headers that are always the same.
+#[derive(Clone)]
 pub struct Request {
     pub method: &'static str,
     pub path: String,

@@ -5,6 +5,7 @@
 
 mod events;
 mod floor;
+mod graph;
 mod http;
 mod process;
 mod report;
@@ -45,7 +46,7 @@ struct Options {
     #[arg(long, env = "BENCH_CONNECTIONS", value_name = "COUNT", default_value_t = 8,
         value_parser = clap::value_parser!(u32).range(1..=100))]
     connections: u32,
-    /// Measure these only; `list` stands for all searches.
+    /// Measure these only; `list` stands for all searches, `graph` for the graph against REST.
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Operation>,
     /// How many dialogs searches have before them; with two numbers also how much more they cost among
@@ -73,6 +74,7 @@ enum Operation {
     AppendTransmission,
     AppendActivity,
     List,
+    Graph,
 }
 
 impl Operation {
@@ -88,14 +90,16 @@ impl Operation {
             Self::AppendTransmission => "append transmission",
             Self::AppendActivity => "append activity",
             Self::List => "list of 25",
+            Self::Graph => "graph",
         }
     }
 
-    /// The least part of the floor's rate that we are content with.
+    /// The least part of the floor's rate that we are content with; the graph's floor is REST.
     fn aim(self) -> f64 {
         match self {
             Self::Create => 0.6,
             Self::Get | Self::List => 0.4,
+            Self::Graph => graph::AIM,
             Self::Patch | Self::AppendTransmission | Self::AppendActivity => 0.5,
         }
     }
@@ -145,7 +149,7 @@ impl Requests {
         let (id, flip) = &self.targets[turn.wrapping_mul(104_729) % self.targets.len()];
         let path = format!("{DIALOGS}/{id}");
         match operation {
-            Operation::Create | Operation::Get | Operation::List => searches::get(&path),
+            Operation::Create | Operation::Get | Operation::List | Operation::Graph => searches::get(&path),
             Operation::Patch => {
                 let status = usize::from(flip.fetch_xor(true, Ordering::Relaxed));
                 let body = Some(("application/json-patch+json", self.statuses[status].clone()));
@@ -349,14 +353,20 @@ impl Bench {
         }
         let facts =
             Facts { postgres: admin.setting("server_version")?, settings, options: self.options.clone() };
-        let mut report =
-            Report { facts, figures: Vec::new(), created: None, events: None, searches: Vec::new() };
+        let mut report = Report {
+            facts,
+            figures: Vec::new(),
+            created: None,
+            events: None,
+            searches: Vec::new(),
+            graph: Vec::new(),
+        };
         if Operation::ON_CREATED.iter().any(|operation| self.is_wanted(*operation)) {
             admin.execute("create database floor")?;
             admin.execute("create database service")?;
             self.run_on_created(&mut report)?;
         }
-        if self.is_wanted(Operation::List) {
+        if self.is_wanted(Operation::List) || self.is_wanted(Operation::Graph) {
             self.run_on_seeded(&mut report)?;
         }
         Ok(report)
@@ -458,7 +468,7 @@ impl Bench {
         Ok(EventFigures { creates, drained, latencies, load: CREATES_WHILE_TOLD })
     }
 
-    /// Searches.
+    /// Searches, and the graph.
     fn run_on_seeded(&mut self, report: &mut Report) -> Result<()> {
         let handle = self.service.handle.clone();
         let Options { bench, dialogs, seeded, .. } = self.options.clone();
@@ -471,10 +481,9 @@ impl Bench {
         // One after the other: a server is started when it is its turn.
         let all: Box<dyn Iterator<Item = Result<Seeded>>> =
             if seeded.is_empty() { Box::new(made) } else { Box::new(reused) };
-        for seeded in all {
+        for (number, seeded) in all.enumerate() {
             let seeded = seeded?;
-            let is_first = report.searches.is_empty();
-            let measured = self.measure_searches(&seeded, is_first, report);
+            let measured = self.measure_seeded(&seeded, number == 0, report);
             // Its server must have ended before the directory is removed.
             seeded.stop()?;
             measured?;
@@ -483,11 +492,17 @@ impl Bench {
         Ok(())
     }
 
-    fn measure_searches(&self, seeded: &Seeded, with_list: bool, report: &mut Report) -> Result<()> {
+    /// Of the first data set throughput, too.
+    fn measure_seeded(&self, seeded: &Seeded, is_first: bool, report: &mut Report) -> Result<()> {
         let log = self.directory.join("service.log");
-        report.searches.push(searches::measure(seeded, &log)?);
-        if with_list {
-            report.figures.push(self.measure_list(seeded, &log)?);
+        if self.is_wanted(Operation::List) {
+            report.searches.push(searches::measure(seeded, &log)?);
+            if is_first {
+                report.figures.push(self.measure_list(seeded, &log)?);
+            }
+        }
+        if is_first && self.is_wanted(Operation::Graph) {
+            report.graph = graph::measure(seeded, &log, &self.options)?;
         }
         Ok(())
     }
@@ -538,8 +553,7 @@ impl Bout<'_> {
         } else {
             (1, Extent::Transactions(2), Duration::from_millis(50))
         };
-        let postgres = fs::read_to_string(server.join("data/postmaster.pid"))?;
-        let postgres = postgres.lines().next().ok_or("the server has no process")?.trim().parse()?;
+        let postgres = process::postgres_pid(server)?;
         let processor = || Processor::now(self.service, postgres);
         let (mut floor, mut top) = (Rate::default(), Rate::default());
         for _ in 0..rounds {

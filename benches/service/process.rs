@@ -96,6 +96,12 @@ fn request(path: &str) -> Request {
     Request { method: "GET", path: path.into(), body: None, expected: 200 }
 }
 
+/// The process of a database server, of which this is the directory.
+pub fn postgres_pid(directory: &Path) -> Result<u32> {
+    let text = fs::read_to_string(directory.join("data/postmaster.pid"))?;
+    Ok(text.lines().next().ok_or("the server has no process")?.trim().parse()?)
+}
+
 /// A value of `/proc/<pid>/status` in bytes, such as `VmHWM`, the most memory that the process has
 /// held at once. `None` where the system has no such thing.
 pub fn memory(pid: u32, name: &str) -> Option<u64> {

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::events::EventFigures;
+use crate::graph::Comparison;
 use crate::searches::Costs;
 use crate::{Operation, Options, Rate};
 
@@ -48,6 +49,8 @@ pub struct Report {
     pub events: Option<EventFigures>,
     /// One for each data set, the smallest first.
     pub searches: Vec<Costs>,
+    /// The graph against REST.
+    pub graph: Vec<Comparison>,
 }
 
 /// What creating and changing dialogs left behind.
@@ -94,6 +97,21 @@ impl Figures {
 impl Display for Report {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.facts)?;
+        self.fmt_figures(f)?;
+        if let Some(created) = &self.created {
+            writeln!(f, "\n{created}")?;
+        }
+        self.fmt_events(f)?;
+        self.fmt_searches(f)?;
+        self.fmt_graph(f)
+    }
+}
+
+impl Report {
+    fn fmt_figures(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.figures.is_empty() {
+            return Ok(());
+        }
         writeln!(f, "| operation           | floor/s | service/s | ratio |  aim | p50 ms | p99 ms |")?;
         writeln!(f, "|:--------------------|--------:|----------:|------:|-----:|-------:|-------:|")?;
         for figures in &self.figures {
@@ -136,16 +154,47 @@ impl Display for Report {
                 each(service.processor.postgres, service),
             )?;
         }
-
-        if let Some(created) = &self.created {
-            writeln!(f, "\n{created}")?;
-        }
-        self.fmt_events(f)?;
-        self.fmt_searches(f)
+        Ok(())
     }
-}
 
-impl Report {
+    /// The graph against REST.
+    fn fmt_graph(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.graph.is_empty() {
+            return Ok(());
+        }
+        writeln!(
+            f,
+            "\nThe graph against REST, in slices of half a second by turns; the ratio is the median of what\n\
+             neighbouring slices say. Processor time of one request in microseconds, bytes of one answer:\n"
+        )?;
+        writeln!(
+            f,
+            "| page               | REST/s | graph/s | ratio |  aim | REST: service | PostgreSQL |  bytes | graph: service | PostgreSQL |  bytes |"
+        )?;
+        writeln!(
+            f,
+            "|:-------------------|-------:|--------:|------:|-----:|--------------:|-----------:|-------:|---------------:|-----------:|-------:|"
+        )?;
+        for Comparison { name, rest, graph, ratio, aim, bytes } in &self.graph {
+            let each = |seconds: f64, rate: &Rate| seconds * 1e6 / rate.count;
+            writeln!(
+                f,
+                "| {name:<18} | {:>6.0} | {:>7.0} | {ratio:>5.2} | {:>4} | {:>13.0} | {:>10.0} | {:>6} | {:>14.0} | {:>10.0} | {:>6} |{}",
+                rest.per_second(),
+                graph.per_second(),
+                aim.map_or_else(String::new, |aim| format!("{aim:.2}")),
+                each(rest.processor.service, rest),
+                each(rest.processor.postgres, rest),
+                bytes.0,
+                each(graph.processor.service, graph),
+                each(graph.processor.postgres, graph),
+                bytes.1,
+                verdict(aim.is_none_or(|aim| *ratio >= aim))
+            )?;
+        }
+        Ok(())
+    }
+
     /// What searches read.
     fn fmt_searches(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Some(smallest) = self.searches.first() else { return Ok(()) };

@@ -19,7 +19,7 @@ use tokio::runtime::Handle;
 
 use crate::floor::{self, Statement};
 use crate::http::{Client, Connection, Request};
-use crate::process::Service;
+use crate::process::{self, Service};
 use crate::report::as_float;
 use crate::{Database, Result, WRITES_ONLY};
 
@@ -85,6 +85,11 @@ impl Seeded {
 
     pub fn data_dir(&self) -> &Path {
         &self.directory
+    }
+
+    /// The process of its server.
+    pub fn pid(&self) -> Result<u32> {
+        process::postgres_pid(&self.directory)
     }
 
     /// Ends this use of the server.
@@ -160,7 +165,7 @@ fn literal(value: Option<&String>) -> String {
 }
 
 /// A token with which an end user reads.
-fn person(service: &Service, number: &str) -> Result<Client> {
+pub fn person(service: &Service, number: &str) -> Result<Client> {
     service
         .client_with(&format!("GetPersonalToken?env=at23&pid={number}&authLvl=4&scopes=digdir:dialogporten"))
 }
@@ -176,7 +181,8 @@ pub fn get(path: &str) -> Request {
     Request { method: "GET", path: path.into(), body: None, expected: 200 }
 }
 
-fn list_path(api: &str, query: &[(&str, &str)]) -> String {
+/// Path of a list.
+pub fn list_path(api: &str, query: &[(&str, &str)]) -> String {
     let mut path = form_urlencoded::Serializer::new(String::new());
     path.extend_pairs(query);
     format!("/api/v1/{api}/dialogs?{}", path.finish())

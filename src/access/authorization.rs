@@ -15,7 +15,7 @@ use crate::altinn::{
     ActionAttribute, AuthorizedInstance, AuthorizedParty, DecisionSubject, Platform, PlatformFailure,
     ServiceResource,
 };
-use crate::dialog::model::{Dialog, RESOURCE_URN_PREFIX, Transmission};
+use crate::dialog::model::{Dialog, RESOURCE_URN_PREFIX};
 use crate::dialog::party::PartyUrn;
 use crate::dialog::validate::Writer;
 use crate::store::Registry;
@@ -186,7 +186,8 @@ impl Access {
         DialogScope::everything()
     }
 
-    /// What an end user may do with a dialog. With logs of level `debug`, why is told there.
+    /// What an end user may do with a dialog, and with its transmissions that have these authorization
+    /// attributes. With logs of level `debug`, why is told there.
     ///
     /// # Errors
     /// When the platform does not answer.
@@ -194,12 +195,12 @@ impl Access {
         &self,
         caller: &Caller,
         dialog: &Dialog,
-        transmissions: &[Transmission],
+        attributes: &BTreeSet<&str>,
         service_owner_labels: &[String],
     ) -> Result<DialogAuthorization, PlatformFailure> {
-        let authorization = self.decide(caller, dialog, transmissions, service_owner_labels).await?;
+        let authorization = self.decide(caller, dialog, attributes, service_owner_labels).await?;
         if tracing::enabled!(tracing::Level::DEBUG) {
-            let asked = questions(dialog, transmissions);
+            let asked = questions(dialog, attributes);
             match self.explanation(caller, dialog, service_owner_labels, &authorization, asked).await {
                 Ok(explanation) => explanation.log(dialog.id),
                 Err(failure) => tracing::debug!(%failure, "a decision could not be explained"),
@@ -216,11 +217,11 @@ impl Access {
         &self,
         caller: &Caller,
         dialog: &Dialog,
-        transmissions: &[Transmission],
+        attributes: &BTreeSet<&str>,
         service_owner_labels: &[String],
     ) -> Result<Explanation, PlatformFailure> {
-        let authorization = self.decide(caller, dialog, transmissions, service_owner_labels).await?;
-        let asked = questions(dialog, transmissions);
+        let authorization = self.decide(caller, dialog, attributes, service_owner_labels).await?;
+        let asked = questions(dialog, attributes);
         self.explanation(caller, dialog, service_owner_labels, &authorization, asked).await
     }
 
@@ -266,10 +267,10 @@ impl Access {
         &self,
         caller: &Caller,
         dialog: &Dialog,
-        transmissions: &[Transmission],
+        attributes: &BTreeSet<&str>,
         service_owner_labels: &[String],
     ) -> Result<DialogAuthorization, PlatformFailure> {
-        let questions = questions(dialog, transmissions);
+        let questions = questions(dialog, attributes);
         let subject = DecisionSubject {
             user: caller.user.clone(),
             platform_ids: caller.platform_ids.clone(),
@@ -500,7 +501,7 @@ fn listed_resources<'a>(registry: &'a Resources, party: &'a AuthorizedParty) -> 
 
 /// What has to be asked to show a dialog: every action, every transmission that has an attribute,
 /// and reading as such.
-fn questions(dialog: &Dialog, transmissions: &[Transmission]) -> Vec<ActionAttribute> {
+fn questions(dialog: &Dialog, attributes: &BTreeSet<&str>) -> Vec<ActionAttribute> {
     let mut questions = BTreeSet::new();
     let mut ask = |action: &str, attribute: Option<&str>| {
         questions.insert(ActionAttribute {
@@ -515,10 +516,8 @@ fn questions(dialog: &Dialog, transmissions: &[Transmission]) -> Vec<ActionAttri
     for action in &dialog.documents.api_actions {
         ask(&action.action, action.authorization_attribute.as_deref());
     }
-    for transmission in transmissions {
-        if let Some(attribute) = transmission.body.authorization_attribute.as_deref() {
-            ask(transmission_action(attribute), Some(attribute));
-        }
+    for attribute in attributes {
+        ask(transmission_action(attribute), Some(attribute));
     }
     questions.into_iter().collect()
 }

@@ -1,6 +1,8 @@
 //! Whether a reader gets to see a dialog, and through which eyes: one decision for a dialog as a
 //! whole, and for every part of it that can be read by itself.
 
+use std::collections::BTreeSet;
+
 use super::view::{Eyes, Shades};
 use super::{App, Failure, Languages};
 use crate::access::DialogScope;
@@ -30,13 +32,29 @@ impl App {
     /// How the reader sees a dialog, of which `transmissions` are to be shown.
     ///
     /// # Errors
-    /// For end users the first of: no access, deleted, too weak a login, not yet visible, expired. For
-    /// service owners: deleted.
+    /// Those of [`admit_to`](Self::admit_to).
     pub(super) async fn admit<'a>(
         &'a self,
         reader: Reader<'a>,
         dialog: &Dialog,
         transmissions: &[Transmission],
+        service_owner_labels: &[String],
+        now: Timestamp,
+    ) -> Result<Eyes<'a>, Failure> {
+        let attributes = Transmission::attributes(transmissions).collect();
+        self.admit_to(reader, dialog, &attributes, service_owner_labels, now).await
+    }
+
+    /// How the reader sees a dialog and transmissions with these authorization attributes.
+    ///
+    /// # Errors
+    /// For end users the first of: no access, deleted, too weak a login, not yet visible, expired. For
+    /// service owners: deleted.
+    pub(super) async fn admit_to<'a>(
+        &'a self,
+        reader: Reader<'a>,
+        dialog: &Dialog,
+        attributes: &BTreeSet<&str>,
         service_owner_labels: &[String],
         now: Timestamp,
     ) -> Result<Eyes<'a>, Failure> {
@@ -47,8 +65,7 @@ impl App {
             Reader::ServiceOwner(_) => return Ok(Eyes::OWNER),
             Reader::EndUser(caller, languages) => (caller, languages),
         };
-        let authorization =
-            self.access.authorize(caller, dialog, transmissions, service_owner_labels).await?;
+        let authorization = self.access.authorize(caller, dialog, attributes, service_owner_labels).await?;
         if !authorization.may_open() {
             let text = format!("You have no access to the dialog {}.", dialog.id);
             return Err(Refusal::Forbidden(vec![text]).into());

@@ -18,8 +18,10 @@ impl App {
         let detail =
             self.store.detail(&scope, id, DetailParts::ALL).await?.ok_or(Refusal::dialog_not_found(id))?;
         let dialog = &detail.dialog;
-        let explanation =
-            self.access.explain(caller, dialog, &detail.transmissions, &detail.service_owner_labels).await?;
+        let explanation = self
+            .access
+            .explain(caller, dialog, &detail.transmission_attributes(), &detail.service_owner_labels)
+            .await?;
         let now = self.clock.now();
         let mut sentences = explanation.sentences();
         if dialog.deleted_at.is_some() {

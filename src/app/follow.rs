@@ -167,7 +167,7 @@ impl App {
     /// The dialog's party, if the user may open the dialog now.
     async fn may_follow(&self, caller: &Caller, id: Uuid) -> Result<String, Failure> {
         let scope = self.access.end_user_scope(caller);
-        let nothing_more = DetailParts { transmissions: false, activities: false };
+        let nothing_more = DetailParts::NONE;
         let detail = self.store.detail(&scope, id, nothing_more).await?;
         let detail = detail.ok_or(Refusal::dialog_not_found(id))?;
         let DialogDetail { dialog, service_owner_labels, .. } = &detail;

@@ -35,9 +35,9 @@ impl App {
         if !caller.impersonated {
             return Ok(Eyes::OWNER.dialog(detail, None));
         }
-        let DialogDetail { dialog, transmissions, service_owner_labels, .. } = &detail;
-        let authorization =
-            self.access.authorize(caller, dialog, transmissions, service_owner_labels).await?;
+        let DialogDetail { dialog, service_owner_labels, .. } = &detail;
+        let attributes = detail.transmission_attributes();
+        let authorization = self.access.authorize(caller, dialog, &attributes, service_owner_labels).await?;
         if !authorization.has_any_action() {
             return Err(Refusal::dialog_not_found(id).into());
         }
@@ -50,8 +50,7 @@ impl App {
     }
 
     /// A dialog as an end user sees it, with the parts that are wanted. That it was opened is recorded,
-    /// unless the user only peeks. Its token tells what the user may do with transmissions only where
-    /// these are wanted.
+    /// unless the user only peeks.
     ///
     /// # Errors
     /// Not found, forbidden, or gone.
@@ -66,11 +65,15 @@ impl App {
         let reader = Reader::EndUser(caller, languages);
         let detail = self.store.detail(&self.reach(reader), id, parts).await?;
         let mut detail = detail.ok_or(Refusal::dialog_not_found(id))?;
-        let DialogDetail { dialog, transmissions, service_owner_labels, .. } = &detail;
+        let DialogDetail { dialog, service_owner_labels, .. } = &detail;
         let now = self.clock.now();
-        let eyes = self.admit(reader, dialog, transmissions, service_owner_labels, now).await?;
+        let attributes = detail.transmission_attributes();
+        let eyes = self.admit_to(reader, dialog, &attributes, service_owner_labels, now).await?;
         let mut ids = if peek { self.clock.ids(now) } else { self.view(caller, &mut detail, now).await };
 
+        if !parts.token {
+            return Ok(eyes.dialog(detail, None));
+        }
         let granted = eyes.authorization.iter().flat_map(DialogAuthorization::granted);
         let permitted: Vec<ActionAttribute> = granted.cloned().collect();
         let facts = DialogTokenFacts {

@@ -645,7 +645,7 @@ impl Eyes<'_> {
 
     /// A dialog with everything that belongs to it.
     pub fn dialog(&self, detail: DialogDetail, dialog_token: Option<String>) -> DialogView {
-        let DialogDetail { dialog, transmissions, activities, service_owner_labels, seen } = detail;
+        let DialogDetail { dialog, transmissions, activities, service_owner_labels, seen, .. } = detail;
         let for_owner = self.shades.is_none();
         let attachments_authorized = self.authorization.as_ref().map(DialogAuthorization::may_read);
         let opened: std::collections::HashSet<Uuid> = activities

@@ -177,6 +177,13 @@ pub struct Transmission {
     pub body: TransmissionBody,
 }
 
+impl Transmission {
+    /// The authorization attributes of those that have one.
+    pub fn attributes(transmissions: &[Self]) -> impl Iterator<Item = &str> {
+        transmissions.iter().filter_map(|transmission| transmission.body.authorization_attribute.as_deref())
+    }
+}
+
 /// The part of a transmission that travels as a whole.
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

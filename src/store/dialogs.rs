@@ -1,6 +1,6 @@
 //! Single dialogs: create, load, change. One statement each.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use sqlx::Row;
 use sqlx::types::Json;
@@ -54,6 +54,8 @@ pub struct DialogDetail {
     pub transmissions: Vec<Transmission>,
     /// In order of creation.
     pub activities: Vec<Activity>,
+    /// The authorization attributes of its transmissions, where they are needed and these are not.
+    pub attributes: Vec<String>,
     /// In byte order.
     pub service_owner_labels: Vec<String>,
     /// Entries since the content last changed, oldest first.
@@ -260,11 +262,24 @@ pub struct DetailParts {
     pub transmissions: bool,
     /// Its activities.
     pub activities: bool,
+    /// A dialog token, and with it what it tells about.
+    pub token: bool,
+}
+
+impl DialogDetail {
+    /// The authorization attributes of its transmissions.
+    #[must_use]
+    pub fn transmission_attributes(&self) -> BTreeSet<&str> {
+        let attributes = self.attributes.iter().map(String::as_str);
+        attributes.chain(Transmission::attributes(&self.transmissions)).collect()
+    }
 }
 
 impl DetailParts {
     /// Everything.
-    pub const ALL: Self = Self { transmissions: true, activities: true };
+    pub const ALL: Self = Self { transmissions: true, activities: true, token: true };
+    /// Nothing more than the dialog.
+    pub const NONE: Self = Self { transmissions: false, activities: false, token: false };
 }
 
 const DETAIL: &str = concat!(
@@ -279,6 +294,8 @@ const DETAIL: &str = concat!(
     activity_row!(),
     " order by a.created_at, a.id)
             from activity a where a.dialog_id = d.id) end as activities,
+        case when $7 then array(select distinct t.body ->> 'authorizationAttribute'
+            from transmission t where t.dialog_id = d.id and t.body ? 'authorizationAttribute') end as attributes,
         array(select value from service_owner_label l where l.dialog_id = d.id order by value) as labels,
         (select json_agg(",
     seen_row!(),
@@ -682,9 +699,9 @@ impl Store {
         parts: DetailParts,
     ) -> Result<Option<DialogDetail>, StoreFailure> {
         let (all, org, resources) = scope.conditions();
-        let DetailParts { transmissions, activities } = parts;
+        let DetailParts { transmissions, activities, token } = parts;
         let query = sqlx::query(DETAIL).bind(id).bind(all).bind(org).bind(resources);
-        let query = query.bind(transmissions).bind(activities);
+        let query = query.bind(transmissions).bind(activities).bind(token && !transmissions);
         let row = self.connections.fetch_optional(query).await?;
         let Some(row) = row else { return Ok(None) };
         let transmissions: Option<Json<Vec<TransmissionRow>>> = row.try_get("transmissions")?;
@@ -702,6 +719,7 @@ impl Store {
                 .into_iter()
                 .map(activity)
                 .collect::<Result<_, _>>()?,
+            attributes: row.try_get::<Option<_>, _>("attributes")?.unwrap_or_default(),
             service_owner_labels: row.try_get("labels")?,
             seen: seen.map_or_else(Vec::new, |Json(rows)| rows).into_iter().map(seen_entry).collect(),
         }))

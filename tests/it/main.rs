@@ -17,6 +17,7 @@ mod events;
 mod faults;
 mod graphiql;
 mod graphql;
+mod graphql_cost;
 mod graphql_errors;
 mod graphql_more;
 mod graphql_schema;

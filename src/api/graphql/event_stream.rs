@@ -11,9 +11,8 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream, Stream};
-use serde_json::Value;
 
-use super::http::with_mark;
+use super::http::{Told, with_mark};
 use super::subscription::Marks;
 use crate::api::http::context::TraceId;
 use crate::api::http::event_stream;
@@ -34,7 +33,7 @@ pub(super) fn subscription(
 }
 
 /// Answers with what has one answer.
-pub(super) fn single(document: &Value, headers: HeaderMap) -> Response {
+pub(super) fn single(document: &Told, headers: HeaderMap) -> Response {
     let mut response = respond(Body::from(next(document, None) + COMPLETE));
     response.headers_mut().extend(headers);
     response
@@ -73,8 +72,9 @@ fn frames(
     opening.chain(frames)
 }
 
-fn next(document: &Value, mark: Option<&str>) -> String {
+fn next(document: &Told, mark: Option<&str>) -> String {
     // JSON has no line breaks of its own.
     let mark = mark.map(|mark| format!("id: {mark}\n")).unwrap_or_default();
+    let document = serde_json::to_string(document).unwrap_or_default();
     format!("event: next\n{mark}data: {document}\n\n")
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_graphql::parser::parse_query;
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Response as Answer, Variables};
 use axum::Router;
@@ -12,7 +11,7 @@ use axum::extract::{Request, State};
 use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
@@ -22,6 +21,7 @@ use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 use super::credentials::Credentials;
 use super::documents::{Document, Documents};
 use super::error::Code;
+use super::known::{self, KnownDocuments};
 use super::subscription::{self, Marks};
 use super::{GraphSettings, Schema, cost, definition, event_stream, page, schema, web_socket};
 use crate::api::ApiState;
@@ -52,7 +52,11 @@ pub(super) struct Refused(pub(super) Code, pub(super) String);
 
 /// The routes of the graph.
 pub fn router(settings: &GraphSettings) -> Router<ApiState> {
-    let graph = Arc::new(Graph { schema: schema(settings.introspection), settings: settings.clone() });
+    let graph = Arc::new(Graph {
+        schema: schema(settings.introspection),
+        known: KnownDocuments::new(),
+        settings: settings.clone(),
+    });
     let handler = move |State(api): State<ApiState>, request: Request| {
         let graph = Arc::clone(&graph);
         async move { graph.answer(&api, request).await }
@@ -92,6 +96,7 @@ fn cross_origin(origins: &[HeaderValue]) -> CorsLayer {
 
 pub(super) struct Graph {
     pub schema: Schema,
+    known: KnownDocuments,
     pub settings: GraphSettings,
 }
 
@@ -143,9 +148,16 @@ impl Form {
 /// An operation that may be carried out.
 pub(super) enum Prepared {
     /// It has one answer.
-    Single(Box<async_graphql::Request>),
+    Single(Box<Single>),
     /// It has any number of answers.
     Subscription(Box<async_graphql::Request>, Arc<Marks>),
+}
+
+/// An operation that has one answer.
+pub(super) struct Single {
+    request: async_graphql::Request,
+    query: String,
+    document: known::Document,
 }
 
 /// What an operation comes with, beside what it says.
@@ -203,8 +215,8 @@ impl Graph {
         let takes_events = accepts(&headers, EVENT_STREAM);
         match self.prepare(api, asked, circumstances) {
             Err(refusal) => render(*refusal, form, form, &trace),
-            Ok(Prepared::Single(request)) => {
-                let answer = self.schema.execute(*request).await;
+            Ok(Prepared::Single(operation)) => {
+                let answer = self.execute(*operation).await;
                 let takes_json = accepts(&headers, RESPONSE_JSON) || accepts(&headers, "application/json");
                 if !takes_events || takes_json {
                     let mut response = render(answer, form, form, &trace);
@@ -248,14 +260,14 @@ impl Graph {
         let Asked { query, operation_name, variables, extensions, hash } = asked;
         let query = query.unwrap_or_default();
         cost::check_tokens(&query).map_err(|(code, message)| Box::new(code.response(message)))?;
-        let mut document =
-            parse_query(&query).map_err(|error| Box::new(Answer::from_errors(vec![error.into()])))?;
+        let document = self.known.document(&query);
+        let document = document.map_err(|error| Box::new(Answer::from_errors(vec![error.into()])))?;
         let variables = Variables::from_json(Value::Object(variables.unwrap_or_default()));
         let operation_name = operation_name.filter(|name| !name.is_empty());
-        let operation = cost::operation(&document, operation_name.as_deref()).map_err(refused)?;
+        let operation = cost::operation(document.all(), operation_name.as_deref()).map_err(refused)?;
         // The library looks at those, too, that are not asked for.
-        for (_, operation) in document.operations.iter() {
-            cost::check(&document, &operation.node, &variables, self.settings.introspection)
+        for (_, operation) in document.all().operations.iter() {
+            cost::check(document.all(), &operation.node, &variables, self.settings.introspection)
                 .map_err(|(code, message)| Box::new(code.response(message)))?;
         }
         let kind = operation.ty;
@@ -266,11 +278,12 @@ impl Graph {
         if is_safe && kind == OperationType::Mutation {
             return Err(Box::new(Code::Method.response("Mutations are sent with POST.")));
         }
+        let mut request = document.request(&query).variables(variables);
         if kind == OperationType::Subscription {
+            let mut document = document.all().clone();
             subscription::inline(&mut document, operation_name.as_deref()).map_err(refused)?;
+            request.set_parsed_query(document);
         }
-        let mut request = async_graphql::Request::new(query).variables(variables);
-        request.set_parsed_query(document);
         if let Some(name) = operation_name {
             request = request.operation_name(name);
         }
@@ -287,7 +300,17 @@ impl Graph {
             Ok(caller) => request.data(caller),
             Err(refused) => request.data(refused),
         };
-        Ok(Prepared::Single(Box::new(request)))
+        Ok(Prepared::Single(Box::new(Single { request, query, document })))
+    }
+
+    /// Carries out an operation that has one answer.
+    pub(super) async fn execute(&self, operation: Single) -> Answer {
+        let Single { request, query, document } = operation;
+        let answer = self.schema.execute(request).await;
+        if answer.errors.is_empty() {
+            self.known.remember(&query, document);
+        }
+        answer
     }
 }
 
@@ -365,7 +388,7 @@ fn render(answer: Answer, form: Form, accepted: Form, trace: &TraceId) -> Respon
     json_response(status, &body, accepted, headers)
 }
 
-fn json_response(status: StatusCode, body: &Value, accepted: Form, headers: HeaderMap) -> Response {
+fn json_response(status: StatusCode, body: &Told, accepted: Form, headers: HeaderMap) -> Response {
     let bytes = serde_json::to_vec(body).unwrap_or_default();
     let mut response = Response::new(Body::from(bytes));
     *response.status_mut() = status;
@@ -393,40 +416,42 @@ fn json_response(status: StatusCode, body: &Value, accepted: Form, headers: Head
 }
 
 /// The body of an answer of a subscription, with where it is.
-pub(super) fn with_mark(answer: Answer, mark: Option<&str>, trace: &TraceId) -> Value {
-    let (_, mut body) = document(answer, Form::Response, trace);
-    if let Some(mark) = mark {
-        body["extensions"] = json!({ LAST_EVENT_ID: mark });
-    }
-    body
+pub(super) fn with_mark(answer: Answer, mark: Option<&str>, trace: &TraceId) -> Told {
+    let (_, body) = document(answer, Form::Response, trace);
+    Told { extensions: mark.map(|mark| json!({ LAST_EVENT_ID: mark })), ..body }
 }
 
 /// Status and body: errors have a code and the trace, and a request that was not carried out has no
 /// data.
-pub(super) fn document(answer: Answer, form: Form, trace: &TraceId) -> (StatusCode, Value) {
+pub(super) fn document(answer: Answer, form: Form, trace: &TraceId) -> (StatusCode, Told) {
     let codes: Vec<Code> = answer.errors.iter().map(Code::of).collect();
     // No field of the roots may be null, so an error leaves no data (GraphQL section 6.4.4). The library
     // would leave out the field alone.
-    let data = if codes.is_empty() { answer.data.into_json().unwrap_or_default() } else { Value::Null };
+    let data = if codes.is_empty() { answer.data } else { async_graphql::Value::Null };
     let status = match codes.first() {
         Some(code) if form == Form::Response => code.status(),
         _ => StatusCode::OK,
     };
-    let mut body = Map::new();
-    if !codes.is_empty() {
-        let errors = answer.errors.iter().zip(&codes).map(|(error, code)| {
-            let mut error = json!(error);
-            error["extensions"]["code"] = code.name().into();
-            error["extensions"]["traceId"] = trace.0.as_str().into();
-            error
-        });
-        body.insert("errors".to_owned(), errors.collect());
-    }
+    let errors = answer.errors.iter().zip(&codes).map(|(error, code)| {
+        let mut error = json!(error);
+        error["extensions"]["code"] = code.name().into();
+        error["extensions"]["traceId"] = trace.0.as_str().into();
+        error
+    });
     // Where the request is wrong there is none; where something else is, data is told even as null.
     let is_about_the_request =
         |code: &Code| code.status() == StatusCode::BAD_REQUEST || *code == Code::UnknownDocument;
-    if !codes.iter().any(is_about_the_request) {
-        body.insert("data".to_owned(), data);
-    }
-    (status, Value::Object(body))
+    let data = (!codes.iter().any(is_about_the_request)).then_some(data);
+    (status, Told { errors: errors.collect(), data, extensions: None })
+}
+
+/// The body of an answer; what was asked for is as large as it is, and written without a detour.
+#[derive(Serialize)]
+pub(super) struct Told {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<async_graphql::Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extensions: Option<Value>,
 }

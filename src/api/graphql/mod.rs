@@ -17,10 +17,12 @@ mod documents;
 mod error;
 mod event_stream;
 mod http;
+mod known;
 mod labels;
 mod lookup;
 mod page;
 mod search;
+mod selection;
 mod shape;
 mod subscription;
 #[cfg(test)]
@@ -33,7 +35,7 @@ use std::time::Duration;
 
 use async_graphql::registry::Registry;
 use async_graphql::{
-    Context, Enum, InputType, InputValueError, InputValueResult, Lookahead, Object, Result, SDLExportOptions,
+    Context, Enum, InputType, InputValueError, InputValueResult, Object, Result, SDLExportOptions,
     SimpleObject, TypeDirective, Value,
 };
 use axum::http::HeaderValue;
@@ -46,6 +48,7 @@ use self::labels::{
 };
 use self::lookup::DialogLookupPayload;
 use self::search::{DialogCountsPayload, SearchDialogInput, SearchDialogsPayload};
+use self::selection::{Selected, Shown};
 use self::shape::{Id, Of, errors};
 use self::subscription::Subscriptions;
 use crate::access::caller::Caller;
@@ -156,19 +159,17 @@ fn caller<'a>(ctx: &Context<'a>) -> Result<&'a Caller> {
 }
 
 /// What a dialog's details need besides the dialog itself.
-fn detail_parts(dialog: &Lookahead<'_>) -> DetailParts {
-    let asks = |field: &str| dialog.field(field).exists();
-    let transmissions = asks("transmissions");
+fn detail_parts(dialog: &Selected<'_>) -> DetailParts {
     DetailParts {
-        // The token names what the user may do with transmissions.
-        transmissions: transmissions || asks("dialogToken"),
+        transmissions: dialog.asks_for("transmissions"),
         // They tell which transmissions were opened.
-        activities: transmissions || asks("activities"),
+        activities: dialog.asks_for("activities") || dialog.field("transmissions").asks_for("isOpened"),
+        token: dialog.asks_for("dialogToken"),
     }
 }
 
 /// What a list needs besides the rows of its dialogs.
-fn list_parts(items: &Lookahead<'_>) -> ListParts {
+fn list_parts(items: &Selected<'_>) -> ListParts {
     const OF_DOCUMENTS: [&str; 6] = [
         "party",
         "serviceResource",
@@ -177,11 +178,10 @@ fn list_parts(items: &Lookahead<'_>) -> ListParts {
         "guiAttachmentCount",
         "content",
     ];
-    let asks = |field: &str| items.field(field).exists();
     ListParts {
-        documents: OF_DOCUMENTS.iter().any(|field| asks(field)),
-        latest_activity: asks("latestActivity"),
-        seen: asks("seenSinceLastUpdate") || asks("seenSinceLastContentUpdate"),
+        documents: OF_DOCUMENTS.iter().any(|field| items.asks_for(field)),
+        latest_activity: items.asks_for("latestActivity"),
+        seen: items.asks_for("seenSinceLastUpdate") || items.asks_for("seenSinceLastContentUpdate"),
     }
 }
 
@@ -198,12 +198,12 @@ impl Queries {
         #[graphql(desc = "The dialog.")] dialog_id: Id,
     ) -> Result<DialogByIdPayload> {
         let api = ctx.data::<ApiState>()?;
-        let parts = detail_parts(&ctx.look_ahead().field("dialog"));
+        let parts = detail_parts(&Selected::of(ctx).field("dialog"));
         let languages = ctx.data::<Languages>()?;
         let opened = api.app.end_user_dialog(caller(ctx)?, dialog_id.0, languages, false, parts).await;
         let error = match opened {
             Ok(view) => {
-                return Ok(DialogByIdPayload { dialog: Some(Dialog::of(view)), errors: Vec::new() });
+                return Ok(DialogByIdPayload { dialog: Some(Shown(Dialog::of(view))), errors: Vec::new() });
             }
             Err(Failure::Refused(refusal)) => refusal,
             Err(failure) => return Err(top_level(failure)),
@@ -221,7 +221,7 @@ impl Queries {
         #[graphql(desc = "What is searched for.")] input: SearchDialogInput,
     ) -> Result<SearchDialogsPayload> {
         let api = ctx.data::<ApiState>()?;
-        let parts = list_parts(&ctx.look_ahead().field("items"));
+        let parts = list_parts(&Selected::of(ctx).field("items"));
         search::search(api, caller(ctx)?, ctx.data::<Languages>()?, input, parts).await
     }
 
@@ -345,7 +345,7 @@ impl Mutations {
 #[derive(Clone, Debug, SimpleObject)]
 struct DialogByIdPayload {
     /// The dialog; null where there are errors.
-    dialog: Option<Dialog>,
+    dialog: Option<Shown<Dialog>>,
     /// Why it is not shown.
     errors: Vec<DialogByIdError>,
 }

@@ -4,6 +4,7 @@ use async_graphql::{InputObject, Result, SimpleObject};
 
 use super::dialog::{Activity, ContentValue, EndUserContext, SeenLog};
 use super::error::{explained_input, sentence, top_level};
+use super::selection::Shown;
 use super::shape::{Id, Of, errors, object};
 use super::vocabulary::{DialogStatus, OrderDirection, SystemLabel};
 use crate::access::caller::Caller;
@@ -98,7 +99,7 @@ pub(super) struct SearchDialogSortType {
 #[derive(Clone, Debug, Default, SimpleObject)]
 pub(super) struct SearchDialogsPayload {
     /// At most as many as asked for; null where there are errors.
-    items: Option<Vec<SearchDialog>>,
+    items: Option<Shown<Vec<SearchDialog>>>,
     /// Whether there are more.
     has_next_page: bool,
     /// Where the next page starts; there on the last page too, for those who wait for more.
@@ -354,7 +355,7 @@ pub(super) async fn search(
     };
     match api.app.end_user_search(caller, &search, languages, parts).await {
         Ok(page) => Ok(SearchDialogsPayload {
-            items: Some(Of::of(page.items)),
+            items: Some(Shown(Of::of(page.items))),
             has_next_page: page.has_next_page,
             continuation_token: page.continuation_token,
             order_by: shown(&search.page.order),

@@ -154,6 +154,26 @@ macro_rules! object {
                 Self { $($field: $crate::api::graphql::shape::Of::of(view.$field),)* }
             }
         }
+
+        impl $crate::api::graphql::selection::Show for $name {
+            type Plan = $crate::api::graphql::selection::ObjectPlan<Self>;
+
+            fn plan(selected: &$crate::api::graphql::selection::Selected<'_>) -> Self::Plan {
+                $crate::api::graphql::selection::ObjectPlan::new(selected, |field, below| {
+                    use $crate::api::graphql::selection::{is_called, member};
+                    $(
+                        if is_called(field, stringify!($field)) {
+                            return Some(member(below, |object: &Self| &object.$field));
+                        }
+                    )*
+                    None
+                })
+            }
+
+            fn show(&self, plan: &Self::Plan) -> async_graphql::Value {
+                plan.show(self)
+            }
+        }
     };
 }
 
@@ -172,6 +192,16 @@ macro_rules! enumeration {
         impl $crate::api::graphql::shape::Of<$wire> for $name {
             fn of(value: $wire) -> Self {
                 value.into()
+            }
+        }
+
+        impl $crate::api::graphql::selection::Show for $name {
+            type Plan = ();
+
+            fn plan(_: &$crate::api::graphql::selection::Selected<'_>) {}
+
+            fn show(&self, (): &()) -> async_graphql::Value {
+                async_graphql::resolver_utils::enum_value(*self)
             }
         }
     };

@@ -13,13 +13,13 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use futures_util::stream::{self, AbortHandle, Abortable, BoxStream, SelectAll};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::credentials::{Credentials, DIALOG_TOKEN};
 use super::error::Code;
-use super::http::{Asked, BODY_BYTES, Circumstances, Form, Graph, Prepared, document, with_mark};
+use super::http::{Asked, BODY_BYTES, Circumstances, Form, Graph, Prepared, Told, document, with_mark};
 use super::subscription;
 use crate::api::ApiState;
 use crate::api::http::accept_language;
@@ -120,15 +120,17 @@ enum Said {
 }
 
 /// What an operation has to say.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
 enum Outgoing {
     Next {
         id: String,
-        document: Value,
+        payload: Told,
     },
     /// It was refused; nothing more comes.
     Error {
         id: String,
-        errors: Value,
+        payload: Vec<Value>,
     },
     /// Nothing more comes.
     Complete {
@@ -218,7 +220,7 @@ impl Connection {
                     }
                 }
                 Some(outgoing) = self.outgoing.next(), if !self.outgoing.is_empty() => {
-                    let text = self.said(outgoing).to_string();
+                    let text = self.said(&outgoing);
                     send(socket, Message::Text(text.into())).await?;
                 }
                 () = sleep_until(init_by), if !self.is_ready => return Err(INIT_TIMEOUT),
@@ -321,15 +323,15 @@ impl Connection {
             let asked = asked.map_err(|(code, message)| Box::new(code.response(message)));
             match asked.and_then(|asked| graph.prepare(&api, asked, circumstances)) {
                 Err(refusal) => one(refused(its_id, *refusal, &trace)),
-                Ok(Prepared::Single(request)) => {
-                    let executed = timeout(graph.settings.timeout, graph.schema.execute(*request)).await;
+                Ok(Prepared::Single(operation)) => {
+                    let executed = timeout(graph.settings.timeout, graph.execute(*operation)).await;
                     let answer =
                         executed.unwrap_or_else(|_| Code::Busy.response("The operation took too long."));
                     let (status, document) = document(answer, Form::Response, &trace);
                     if status != StatusCode::OK {
-                        return one(Outgoing::Error { id: its_id, errors: document["errors"].clone() });
+                        return one(Outgoing::Error { id: its_id, payload: document.errors });
                     }
-                    let next = Outgoing::Next { id: its_id.clone(), document };
+                    let next = Outgoing::Next { id: its_id.clone(), payload: document };
                     stream::iter([next, Outgoing::Complete { id: its_id }]).boxed()
                 }
                 Ok(Prepared::Subscription(request, marks)) => {
@@ -340,7 +342,7 @@ impl Connection {
                             let events = events.map(move |event| {
                                 let mark = marks.reached().map(|mark| mark.to_string());
                                 let document = with_mark(event, mark.as_deref(), &trace);
-                                Outgoing::Next { id: its_id.clone(), document }
+                                Outgoing::Next { id: its_id.clone(), payload: document }
                             });
                             events.chain(stream::once(async { end })).boxed()
                         }
@@ -357,18 +359,11 @@ impl Connection {
     }
 
     /// The message for what an operation has to say.
-    fn said(&mut self, outgoing: Outgoing) -> Value {
-        match outgoing {
-            Outgoing::Next { id, document } => json!({ "id": id, "type": "next", "payload": document }),
-            Outgoing::Error { id, errors } => {
-                self.operations.remove(&id);
-                json!({ "id": id, "type": "error", "payload": errors })
-            }
-            Outgoing::Complete { id } => {
-                self.operations.remove(&id);
-                json!({ "id": id, "type": "complete" })
-            }
+    fn said(&mut self, outgoing: &Outgoing) -> String {
+        if let Outgoing::Error { id, .. } | Outgoing::Complete { id } = outgoing {
+            self.operations.remove(id);
         }
+        serde_json::to_string(outgoing).unwrap_or_default()
     }
 }
 
@@ -378,7 +373,7 @@ fn one(outgoing: Outgoing) -> BoxStream<'static, Outgoing> {
 
 fn refused(id: String, refusal: async_graphql::Response, trace: &TraceId) -> Outgoing {
     let (_, document) = document(refusal, Form::Response, trace);
-    Outgoing::Error { id, errors: document["errors"].clone() }
+    Outgoing::Error { id, payload: document.errors }
 }
 
 async fn send(socket: &mut WebSocket, message: Message) -> Result<(), Ending> {

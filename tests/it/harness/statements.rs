@@ -58,7 +58,8 @@ pub async fn plans_of(call: Call) -> (Answer, Vec<Value>) {
 pub const EXPLAIN: &str = "do $$ declare setting text; begin
     foreach setting in array array[
         'session_preload_libraries = auto_explain', 'auto_explain.log_min_duration = 0',
-        'auto_explain.log_analyze = on', 'auto_explain.log_timing = off', 'auto_explain.log_format = json',
+        'auto_explain.log_analyze = on', 'auto_explain.log_timing = off', 'auto_explain.log_buffers = on',
+        'auto_explain.log_format = json',
         'auto_explain.log_level = warning', 'log_min_messages = error'
     ] loop
         execute format('alter database %I set %s', current_database(), setting);

@@ -1,0 +1,248 @@
+//! Documents that have been carried out before: clients have a few, which they send again and again with
+//! other variables.
+//!
+//! That a document is right does not depend on variables, but for the arguments that they stand for. So
+//! one that was found to be right is not parsed again, and, where arguments are those of root fields
+//! alone, it is validated and resolved in *outline*: what is selected of dialogs is left out, and filled
+//! in by [`selection`](super::selection).
+
+use std::collections::HashMap;
+use std::mem::replace;
+use std::sync::Arc;
+
+use async_graphql::parser::types::{
+    DocumentOperations, ExecutableDocument, Field, FragmentDefinition, OperationType, Selection, SelectionSet,
+};
+use async_graphql::parser::{self, parse_query};
+use async_graphql::{Name, Pos, Positioned, Request};
+use moka::sync::Cache;
+
+/// Most bytes of all texts of known documents; as documents they take some 40 times as much.
+const BYTES: u64 = 256 * 1024;
+/// A text of more bytes than this is not kept.
+const BYTES_EACH: usize = 16 * 1024;
+
+/// Where an outline leaves something out: root fields, and the fields below them.
+const LEFT_OUT: [(&str, &str); 2] = [("dialogById", "dialog"), ("searchDialogs", "items")];
+
+/// The documents that are known.
+pub(super) struct KnownDocuments(Cache<Arc<str>, Arc<Known>>);
+
+impl KnownDocuments {
+    pub fn new() -> Self {
+        let bytes = |text: &Arc<str>, _: &Arc<Known>| u32::try_from(text.len()).unwrap_or(u32::MAX);
+        Self(Cache::builder().max_capacity(BYTES).weigher(bytes).build())
+    }
+
+    /// The document with this text.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn document(&self, text: &str) -> Result<Document, parser::Error> {
+        match self.0.get(text) {
+            Some(known) => Ok(Document::Known(known)),
+            None => parse_query(text).map(Document::New),
+        }
+    }
+
+    /// Remembers a document that was found to be right.
+    pub fn remember(&self, text: &str, document: Document) {
+        if let Document::New(document) = document
+            && text.len() <= BYTES_EACH
+        {
+            self.0.insert(text.into(), Arc::new(Known::new(document)));
+        }
+    }
+}
+
+/// A document that is to be carried out.
+pub(super) enum Document {
+    New(ExecutableDocument),
+    Known(Arc<Known>),
+}
+
+impl Document {
+    /// All of it.
+    pub fn all(&self) -> &ExecutableDocument {
+        match self {
+            Self::New(document) => document,
+            Self::Known(known) => &known.document,
+        }
+    }
+
+    /// A request to carry it out; `text` is its text.
+    pub fn request(&self, text: &str) -> Request {
+        let mut request = Request::new(text);
+        match self {
+            Self::New(document) => {
+                request.set_parsed_query(document.clone());
+            }
+            Self::Known(known) => match &known.outline {
+                None => {
+                    request.set_parsed_query(known.document.clone());
+                }
+                Some(outline) => {
+                    request.set_parsed_query(outline.document.clone());
+                    request = request.data(Arc::clone(known));
+                }
+            },
+        }
+        request
+    }
+}
+
+/// A document that is right.
+pub(super) struct Known {
+    document: ExecutableDocument,
+    outline: Option<Outline>,
+}
+
+struct Outline {
+    document: ExecutableDocument,
+    /// What is left out, by the places of the fields.
+    left_out: Vec<(Pos, SelectionSet)>,
+}
+
+impl Known {
+    fn new(document: ExecutableDocument) -> Self {
+        let outline = Outline::of(&document);
+        Self { document, outline }
+    }
+
+    /// Its fragments.
+    pub fn fragments(&self) -> &HashMap<Name, Positioned<FragmentDefinition>> {
+        &self.document.fragments
+    }
+
+    /// What the outline leaves out below the field at this place.
+    pub fn left_out(&self, field: Pos) -> Option<&SelectionSet> {
+        let left_out = &self.outline.as_ref()?.left_out;
+        left_out.iter().find(|(place, _)| *place == field).map(|(_, selected)| selected)
+    }
+}
+
+impl Outline {
+    /// `None` for documents that ask for something else than dialogs, or in other ways than portals do.
+    fn of(document: &ExecutableDocument) -> Option<Self> {
+        let mut operations = document.operations.clone();
+        let operation = match &mut operations {
+            DocumentOperations::Single(operation) => operation,
+            DocumentOperations::Multiple(operations) if operations.len() == 1 => {
+                operations.values_mut().next()?
+            }
+            DocumentOperations::Multiple(_) => return None,
+        };
+        let operation = &mut operation.node;
+        if operation.ty != OperationType::Query || !operation.directives.is_empty() {
+            return None;
+        }
+        let mut left_out = Vec::new();
+        for root in &mut operation.selection_set.node.items {
+            let Selection::Field(root) = &mut root.node else { return None };
+            let root = &mut root.node;
+            let (_, name) = LEFT_OUT.iter().find(|(name, _)| root.name.node == *name)?;
+            if !root.directives.is_empty() {
+                return None;
+            }
+            for field in &mut root.selection_set.node.items {
+                let Selection::Field(field) = &mut field.node else { return None };
+                let (place, field) = (field.pos, &mut field.node);
+                if field.name.node != *name {
+                    if has_spreads(&field.selection_set.node) {
+                        return None;
+                    }
+                } else if field.directives.is_empty() && is_constant(&field.selection_set.node) {
+                    left_out.push((place, replace(&mut field.selection_set.node, type_name(place))));
+                } else {
+                    return None;
+                }
+            }
+        }
+        let mut fragments = document.fragments.values();
+        let are_constant = fragments.all(|fragment| {
+            fragment.node.directives.is_empty() && is_constant(&fragment.node.selection_set.node)
+        });
+        let document = ExecutableDocument { operations, fragments: HashMap::new() };
+        are_constant.then_some(Self { document, left_out })
+    }
+}
+
+/// What may be selected of everything.
+fn type_name(at: Pos) -> SelectionSet {
+    let field = Field {
+        alias: None,
+        name: Positioned::new(Name::new("__typename"), at),
+        arguments: Vec::new(),
+        directives: Vec::new(),
+        selection_set: Positioned::default(),
+    };
+    SelectionSet { items: vec![Positioned::new(Selection::Field(Positioned::new(field, at)), at)] }
+}
+
+/// Whether fragments are spread in it.
+fn has_spreads(set: &SelectionSet) -> bool {
+    set.items.iter().any(|selection| match &selection.node {
+        Selection::Field(field) => has_spreads(&field.node.selection_set.node),
+        Selection::InlineFragment(fragment) => has_spreads(&fragment.node.selection_set.node),
+        Selection::FragmentSpread(_) => true,
+    })
+}
+
+/// Whether it selects the same whatever the variables are.
+fn is_constant(set: &SelectionSet) -> bool {
+    set.items.iter().all(|selection| match &selection.node {
+        Selection::Field(field) => {
+            let field = &field.node;
+            field.arguments.is_empty()
+                && field.directives.is_empty()
+                && is_constant(&field.selection_set.node)
+        }
+        Selection::InlineFragment(fragment) => {
+            fragment.node.directives.is_empty() && is_constant(&fragment.node.selection_set.node)
+        }
+        Selection::FragmentSpread(spread) => spread.node.directives.is_empty(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_portals_ask_for_is_carried_out_in_outline() {
+        for (text, expected) in [
+            (
+                "query q($id: UUID!) { dialogById(dialogId: $id) { dialog { id ...a } errors { message } } } fragment a on Dialog { org }",
+                Some(1),
+            ),
+            (
+                "{ a: searchDialogs(input: {}) { items { id } other: items { org } hasNextPage } dialogById(dialogId: 1) { dialog { id } } }",
+                Some(3),
+            ),
+            ("{ searchDialogs(input: {}) { hasNextPage } }", Some(0)),
+            ("{ searchDialogs(input: {}) { items { id @skip(if: $a) } } }", None),
+            ("{ searchDialogs(input: {}) { items @skip(if: $a) { id } } }", None),
+            ("{ searchDialogs(input: {}) { items { id(a: $a) } } }", None),
+            (
+                "{ searchDialogs(input: {}) { items { ...a } } } fragment a on SearchDialog { id @skip(if: $a) }",
+                None,
+            ),
+            (
+                "{ searchDialogs(input: {}) { ...a } } fragment a on SearchDialogsPayload { items { id } }",
+                None,
+            ),
+            (
+                "{ searchDialogs(input: {}) { items { id } errors { ...a } } } fragment a on SearchDialogError { message }",
+                None,
+            ),
+            ("{ searchDialogs(input: {}) @skip(if: $a) { items { id } } }", None),
+            ("{ ... { searchDialogs(input: {}) { items { id } } } }", None),
+            ("{ limits { __typename } }", None),
+            ("mutation { dialogById(dialogId: 1) { dialog { id } } }", None),
+            ("query a { limits { __typename } } query b { limits { __typename } }", None),
+        ] {
+            let known = Known::new(parse_query(text).unwrap());
+            assert_eq!(known.outline.map(|outline| outline.left_out.len()), expected, "{text}");
+        }
+    }
+}
