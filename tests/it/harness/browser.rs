@@ -11,7 +11,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use super::cluster::temporary_directory;
 
 /// How long something may take on a machine that does other things as well.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// One page of a Chromium, which ends when this is dropped: it is killed then, and whatever kills this
 /// process closes the pipe, at whose end Chromium ends itself.
