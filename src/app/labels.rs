@@ -1,5 +1,7 @@
 //! Labels on dialogs.
 
+use std::ops::RangeInclusive;
+
 use uuid::Uuid;
 
 use super::repetition::is_key_in_use;
@@ -183,7 +185,7 @@ impl App {
         Err(Refusal::Contended.into())
     }
 
-    /// Changes the labels of several dialogs: of all of them, or of none.
+    /// Changes the labels of several dialogs, as many as `counts` allows: of all of them, or of none.
     ///
     /// # Errors
     /// Invalid, not found (naming every dialog that is missing), forbidden, or mismatch.
@@ -191,12 +193,13 @@ impl App {
         &self,
         caller: &Caller,
         body: &Json,
+        counts: &RangeInclusive<usize>,
         key: Option<&IdempotencyKey>,
     ) -> Result<(), Failure> {
         if self.repeated(key).await?.is_some() {
             return Ok(());
         }
-        let done = self.bulk_set_once(caller, body, key).await.map(|()| Outcome::default());
+        let done = self.bulk_set_once(caller, body, counts, key).await.map(|()| Outcome::default());
         self.unless_repeated(key, done).await.map(drop)
     }
 
@@ -204,11 +207,12 @@ impl App {
         &self,
         caller: &Caller,
         body: &Json,
+        counts: &RangeInclusive<usize>,
         key: Option<&IdempotencyKey>,
     ) -> Result<(), Failure> {
         let now = self.clock.now();
         let mut ids = self.clock.ids(now);
-        let (mut change, dialogs) = labels::read_bulk_change(body, now, &mut ids)?;
+        let (mut change, dialogs) = labels::read_bulk_change(body, counts, now, &mut ids)?;
         own_performer(caller, &mut change);
         check_performer(caller, &change)?;
         admit_performer(caller, &change)?;

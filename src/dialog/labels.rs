@@ -1,5 +1,7 @@
 //! Labels: the service owner's, and those by which end users sort their dialogs.
 
+use std::ops::RangeInclusive;
+
 use uuid::Uuid;
 
 use super::events::EventBatch;
@@ -132,13 +134,15 @@ pub fn read_change(body: &Json, now: Timestamp, ids: &mut Ids) -> Result<LabelCh
     Ok(change)
 }
 
-/// Reads a change of several dialogs: the change, and the dialogs with the revisions expected.
+/// Reads a change of several dialogs, as many as `counts` allows: the change, and the dialogs with the
+/// revisions expected.
 ///
 /// # Errors
 /// [`Refusal::Invalid`].
 #[expect(clippy::type_complexity, reason = "a change and the pairs that it is for")]
 pub fn read_bulk_change(
     body: &Json,
+    counts: &RangeInclusive<usize>,
     now: Timestamp,
     ids: &mut Ids,
 ) -> Result<(LabelChange, Vec<(Uuid, Option<Uuid>)>), Refusal> {
@@ -147,12 +151,12 @@ pub fn read_bulk_change(
     let dto = Path::Root("dto");
     let list = dto.member("dialogs");
     let mut rules = Rules::new(now, Writer::default(), &mut failures, ids);
-    if !limits::BULK_DIALOGS.contains(&input.dialogs.len()) {
-        let (min, max) = limits::BULK_DIALOGS.into_inner();
+    if !counts.contains(&input.dialogs.len()) {
+        let (min, max) = (counts.start(), counts.end());
         rules.fail(&list, format!("must hold {min} to {max} items; got {}.", input.dialogs.len()));
     }
     let mut dialogs: Vec<(Uuid, Option<Uuid>)> = Vec::with_capacity(input.dialogs.len());
-    for (index, dialog) in input.dialogs.iter().take(*limits::BULK_DIALOGS.end()).enumerate() {
+    for (index, dialog) in input.dialogs.iter().take(*counts.end()).enumerate() {
         match dialog.dialog_id.0 {
             None => rules.fail(&list.item(index).member("dialogId"), "is required."),
             Some(id) if dialogs.iter().any(|(other, _)| *other == id) => {

@@ -91,6 +91,7 @@ mod statements_of {
         // Opened for the first time it is recorded.
         operation("dialogById", "(dialogId: $id)", 2, 1),
         operation("searchDialogs", "(input: { party: $party, process: $process })", 1, 1),
+        operation("dialogCounts", "(input: { party: $party, process: $process })", 1, 1),
         operation("dialogLookup", "(instanceRef: $ref)", 1, 1),
         operation("parties", "", 0, 0),
         operation("getParties", "", 0, 0),

@@ -12,7 +12,7 @@ use serde_json::Value;
 const PROMISED: &str = include_str!("graphql_schema.txt");
 
 /// What is there beside that. A type stands for all that it has, a field for its arguments too.
-const ADDED: [&str; 16] = [
+const ADDED: [&str; 17] = [
     "BulkSetSystemLabelValidationError.field",
     "DialogCountsPayload",
     "DialogLabelCount",
@@ -27,6 +27,7 @@ const ADDED: [&str; 16] = [
     "SearchDialogContinuationTokenParsingError.field",
     "SearchDialogOrderByParsingError.field",
     "SearchDialogValidationError.field",
+    "SetSystemLabelInput.enduserContextRevision",
     "SetSystemLabelPayload.revision",
     "SetSystemLabelValidationError.field",
 ];
@@ -199,7 +200,11 @@ const SAME_TOO: [(&str, &str, &[&str]); 9] = [
     ("ServiceResourceOwner", "ServiceResourceMetadataServiceOwner", &[]),
     ("ServiceResourceRole", "ServiceResourceMetadataRole", &[]),
     // In REST the dialog is in the path.
-    ("SetDialogSystemLabelRequest", "SetSystemLabelInput", &["dialogId", "systemLabels"]),
+    (
+        "SetDialogSystemLabelRequest",
+        "SetSystemLabelInput",
+        &["dialogId", "enduserContextRevision", "systemLabels"],
+    ),
     ("SystemLabel", "SystemLabel", &[]),
 ];
 /// Types that only the API of end users has.

@@ -181,15 +181,6 @@ pub(super) async fn bulk_set(
     caller: &Caller,
     input: BulkSetSystemLabelInput,
 ) -> Result<BulkSetSystemLabelPayload> {
-    let count = input.dialogs.len();
-    if !limits::GRAPH_BULK_DIALOGS.contains(&count) {
-        let (min, max) = limits::GRAPH_BULK_DIALOGS.into_inner();
-        let message = format!("dialogs must hold {min} to {max} items; got {count}.");
-        let errors = vec![
-            BulkSetSystemLabelValidationError { message, field: Some("input.dialogs".to_owned()) }.into(),
-        ];
-        return Ok(BulkSetSystemLabelPayload { success: false, errors });
-    }
     let dialogs = input.dialogs.iter().map(|dialog| {
         let revision = dialog.enduser_context_revision.map(|revision| revision.0);
         json!({ "dialogId": dialog.dialog_id.0, "endUserContextRevision": revision })
@@ -199,7 +190,8 @@ pub(super) async fn bulk_set(
         "addLabels": names(input.add_labels),
         "removeLabels": names(input.remove_labels),
     });
-    let refusal = match api.app.bulk_set_system_labels(caller, &Json::from(body), None).await {
+    let counts = limits::GRAPH_BULK_DIALOGS;
+    let refusal = match api.app.bulk_set_system_labels(caller, &Json::from(body), &counts, None).await {
         Ok(()) => return Ok(BulkSetSystemLabelPayload { success: true, errors: Vec::new() }),
         Err(failure) => refusal(failure)?,
     };

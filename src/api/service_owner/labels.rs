@@ -14,6 +14,7 @@ use crate::api::http::problem::Problem;
 use crate::api::http::respond;
 use crate::app::{LabelCommand, ServiceOwnerLabelView};
 use crate::dialog::labels::{BulkSetSystemLabels, LabelToAdd, SetSystemLabels};
+use crate::dialog::limits;
 use crate::json::Describe;
 
 /// The published contract spells the name so here.
@@ -150,6 +151,6 @@ pub(super) async fn bulk_set_system_labels(
 ) -> Result<Response, Problem> {
     let key = params.idempotency_key(&caller, digest.as_deref());
     params.finish()?;
-    api.app.bulk_set_system_labels(&caller, &body, key.as_ref()).await?;
+    api.app.bulk_set_system_labels(&caller, &body, &limits::BULK_DIALOGS, key.as_ref()).await?;
     Ok(respond::no_content())
 }
