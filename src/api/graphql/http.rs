@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_graphql::parser::parse_query;
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Response as Answer, Variables};
 use axum::Router;
@@ -259,9 +260,15 @@ impl Graph {
         let refused = |message: String| Box::new(Code::BadRequest.response(message));
         let Asked { query, operation_name, variables, extensions, hash } = asked;
         let query = query.unwrap_or_default();
-        cost::check_tokens(&query).map_err(|(code, message)| Box::new(code.response(message)))?;
-        let document = self.known.document(&query);
-        let document = document.map_err(|error| Box::new(Answer::from_errors(vec![error.into()])))?;
+        let document = match self.known.document(&query) {
+            Some(document) => document,
+            None => {
+                cost::check_tokens(&query).map_err(|(code, message)| Box::new(code.response(message)))?;
+                let document = parse_query(&query);
+                let document = document.map_err(|error| Box::new(Answer::from_errors(vec![error.into()])))?;
+                known::Document::New(document)
+            }
+        };
         let variables = Variables::from_json(Value::Object(variables.unwrap_or_default()));
         let operation_name = operation_name.filter(|name| !name.is_empty());
         let operation = cost::operation(document.all(), operation_name.as_deref()).map_err(refused)?;

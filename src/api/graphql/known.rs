@@ -6,14 +6,14 @@
 //! alone, it is validated and resolved in *outline*: what is selected of dialogs is left out, and filled
 //! in by [`selection`](super::selection).
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::mem::replace;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, Field, FragmentDefinition, OperationType, Selection, SelectionSet,
 };
-use async_graphql::parser::{self, parse_query};
 use async_graphql::{Name, Pos, Positioned, Request};
 use moka::sync::Cache;
 
@@ -34,15 +34,9 @@ impl KnownDocuments {
         Self(Cache::builder().max_capacity(BYTES).weigher(bytes).build())
     }
 
-    /// The document with this text.
-    ///
-    /// # Errors
-    /// It is none.
-    pub fn document(&self, text: &str) -> Result<Document, parser::Error> {
-        match self.0.get(text) {
-            Some(known) => Ok(Document::Known(known)),
-            None => parse_query(text).map(Document::New),
-        }
+    /// The document with this text, if it is known.
+    pub fn document(&self, text: &str) -> Option<Document> {
+        self.0.get(text).map(Document::Known)
     }
 
     /// Remembers a document that was found to be right.
@@ -99,8 +93,16 @@ pub(super) struct Known {
 
 struct Outline {
     document: ExecutableDocument,
-    /// What is left out, by the places of the fields.
-    left_out: Vec<(Pos, SelectionSet)>,
+    left_out: Vec<LeftOut>,
+}
+
+/// What an outline leaves out below a field.
+struct LeftOut {
+    /// The field.
+    place: Pos,
+    selected: SelectionSet,
+    /// How it is shown, as soon as that is known.
+    plan: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
 impl Known {
@@ -116,8 +118,16 @@ impl Known {
 
     /// What the outline leaves out below the field at this place.
     pub fn left_out(&self, field: Pos) -> Option<&SelectionSet> {
-        let left_out = &self.outline.as_ref()?.left_out;
-        left_out.iter().find(|(place, _)| *place == field).map(|(_, selected)| selected)
+        self.left_out_below(field).map(|left_out| &left_out.selected)
+    }
+
+    /// How that is shown, which `make` finds out the first time. A field has always the same type.
+    pub fn plan<P: Send + Sync + 'static>(&self, field: Pos, make: impl Fn() -> P) -> Option<&P> {
+        self.left_out_below(field)?.plan.get_or_init(|| Box::new(make())).downcast_ref()
+    }
+
+    fn left_out_below(&self, field: Pos) -> Option<&LeftOut> {
+        self.outline.as_ref()?.left_out.iter().find(|left_out| left_out.place == field)
     }
 }
 
@@ -152,7 +162,8 @@ impl Outline {
                         return None;
                     }
                 } else if field.directives.is_empty() && is_constant(&field.selection_set.node) {
-                    left_out.push((place, replace(&mut field.selection_set.node, type_name(place))));
+                    let selected = replace(&mut field.selection_set.node, type_name(place));
+                    left_out.push(LeftOut { place, selected, plan: OnceLock::new() });
                 } else {
                     return None;
                 }
@@ -206,6 +217,8 @@ fn is_constant(set: &SelectionSet) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use async_graphql::parser::parse_query;
+
     use super::*;
 
     #[test]

@@ -203,7 +203,10 @@ impl Queries {
         let opened = api.app.end_user_dialog(caller(ctx)?, dialog_id.0, languages, false, parts).await;
         let error = match opened {
             Ok(view) => {
-                return Ok(DialogByIdPayload { dialog: Some(Shown(Dialog::of(view))), errors: Vec::new() });
+                return Ok(DialogByIdPayload {
+                    dialog: Some(Box::new(Shown(Dialog::of(view)))),
+                    errors: Vec::new(),
+                });
             }
             Err(Failure::Refused(refusal)) => refusal,
             Err(failure) => return Err(top_level(failure)),
@@ -345,7 +348,7 @@ impl Mutations {
 #[derive(Clone, Debug, SimpleObject)]
 struct DialogByIdPayload {
     /// The dialog; null where there are errors.
-    dialog: Option<Shown<Dialog>>,
+    dialog: Option<Box<Shown<Dialog>>>,
     /// Why it is not shown.
     errors: Vec<DialogByIdError>,
 }

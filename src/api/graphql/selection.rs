@@ -119,7 +119,7 @@ fn known<'a, T>(ctx: &ContextBase<'a, T>) -> Option<&'a Known> {
 /// What can be shown as it is selected. None of its types is an interface.
 pub(super) trait Show {
     /// What is to be shown of values of this type.
-    type Plan: 'static;
+    type Plan: Send + Sync + 'static;
 
     /// Makes a plan of what is selected.
     fn plan(selected: &Selected<'_>) -> Self::Plan;
@@ -177,7 +177,7 @@ impl<T: Show> Show for Vec<T> {
 }
 
 /// Shows one field of an object.
-pub(super) type Member<T> = Box<dyn Fn(&T) -> Value>;
+pub(super) type Member<T> = Box<dyn Fn(&T) -> Value + Send + Sync>;
 
 /// What is to be shown of objects of one type: keys, and what they stand for.
 pub(super) struct ObjectPlan<T>(Vec<(Name, Member<T>)>);
@@ -252,8 +252,12 @@ impl<T: OutputType + Show> OutputType for Shown<T> {
     }
 
     async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
-        let plan = T::plan(&Selected::new(known(ctx), &ctx.query_env.fragments, field));
-        Ok(self.0.show(&plan))
+        let known = known(ctx);
+        let plan = || T::plan(&Selected::new(known, &ctx.query_env.fragments, field));
+        Ok(match known.and_then(|known| known.plan(field.pos, plan)) {
+            Some(plan) => self.0.show(plan),
+            None => self.0.show(&plan()),
+        })
     }
 }
 
