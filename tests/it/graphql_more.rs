@@ -480,3 +480,78 @@ mod compression {
         assert_eq!(open("id").await.expect(200).header("content-encoding"), Some("gzip"));
     }
 }
+
+mod answers {
+    use super::*;
+
+    #[tokio::test]
+    async fn have_an_object_where_nothing_of_it_is_selected() {
+        let service = Service::shared().await;
+        let person = service.person();
+        let query = "query q($no: Boolean!) {
+            z: dialogLookup(instanceRef: \"x\") { errors { ... on DialogLookupNotFound { message } } }
+            a: limits { endUserSearch { maxPartyFilterValues } }
+            m: limits { endUserSearch @skip(if: $no) { maxPartyFilterValues } }
+        }";
+        let answer = data(&person, query, &json!({ "no": true })).await;
+        assert_eq!((&answer["z"], &answer["m"]), (&json!({ "errors": [{}] }), &json!({})));
+        // In the order of the query.
+        let text = ask(&person, query, &json!({ "no": true })).await.text();
+        let places: Vec<_> = ["z", "a", "m"].iter().map(|key| text.find(&format!("\"{key}\":"))).collect();
+        assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{text}");
+    }
+
+    #[tokio::test]
+    async fn follow_the_defaults_of_variables() {
+        let service = Service::shared().await;
+        let person = service.person();
+        let query = "query q($b: Boolean = true) {
+            limits { endUserSearch { a: __typename c: maxPartyFilterValues @include(if: $b) d: maxOrgFilterValues @skip(if: $b) } }
+        }";
+        // Twice: known documents go another way.
+        for _ in 0..2 {
+            for (variables, there, left_out) in
+                [(json!({}), "c", "d"), (json!({ "b": true }), "c", "d"), (json!({ "b": false }), "d", "c")]
+            {
+                let limits = &data(&person, query, &variables).await["limits"]["endUserSearch"];
+                assert!(limits[there].is_i64() && limits.get(left_out).is_none(), "{variables} {limits}");
+            }
+        }
+        let required = "query q($b: Boolean!) { limits { endUserSearch @skip(if: $b) { __typename } } }";
+        for variables in [json!({}), json!({ "b": null })] {
+            assert_eq!(refusal(&ask(&person, required, &variables).await), bad_request());
+        }
+    }
+
+    #[tokio::test]
+    async fn are_the_same_whichever_way_lines_end() {
+        let service = Service::shared().await;
+        let (owner, person) = (service.owner(), service.person());
+        let id = owner.created(&dialog()).await;
+        let query = "query($d:UUID!){d:dialogById(dialogId:$d){\rdialog{party}}\re:dialogById(dialogId:$d){\rdialog{org}}}";
+        let variables = json!({ "d": id });
+        let first = data(&person, query, &variables).await;
+        assert_eq!(first["e"], json!({ "dialog": { "org": "ttd" } }));
+        assert_eq!(data(&person, query, &variables).await, first);
+    }
+
+    #[tokio::test]
+    async fn are_refused_to_what_only_costs_time() {
+        let service = Service::shared().await;
+        let person = service.person();
+        let levels =
+            (0..18).map(|level| format!(" fragment f{level} on __Schema {{ ...f{0} ...f{0} }}", level + 1));
+        let mut bomb = "{ __schema { ...f0 } }".to_owned() + &levels.collect::<String>();
+        bomb += " fragment f18 on __Schema { queryType { name } }";
+        let limit = (400, "COMPLEXITY_LIMIT".to_owned());
+        assert_eq!(refusal(&ask(&person, &bomb, &json!({})).await), limit);
+        let long = format!("{{ {} }}", "x".repeat(300_000));
+        assert_eq!(refusal(&ask(&person, &long, &json!({})).await), limit);
+        let order = vec![json!({ "dueAt": "ASC" }); 5];
+        let query = "query($i: SearchDialogInput!) { searchDialogs(input: $i) { errors { message } } }";
+        let answer = data(&person, query, &json!({ "i": { "party": [PERSON], "orderBy": order } })).await;
+        let text = "input.orderBy must have at most 4 items; got 5.";
+        let errors = answer["searchDialogs"]["errors"].as_array().unwrap();
+        assert!(errors.len() == 1 && text.ends_with(errors[0]["message"].as_str().unwrap()), "{answer}");
+    }
+}

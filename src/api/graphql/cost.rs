@@ -16,6 +16,8 @@ use crate::app::MOST_COUNTED;
 pub(super) const DEPTH: usize = 12;
 /// Most tokens of a document.
 pub(super) const TOKENS: usize = 5_000;
+/// Most bytes of a name.
+pub(super) const NAME_BYTES: usize = 200;
 /// Most fields of the roots.
 pub(super) const ROOT_FIELDS: usize = 10;
 /// Most fields that are given another name.
@@ -25,14 +27,21 @@ pub(super) const FIELDS: usize = 2_000;
 /// Most fields of the answer; those of a list of dialogs count for each dialog that is asked for.
 pub(super) const ANSWER_FIELDS: usize = 250_000;
 
-/// Refuses a document that has more tokens than it may, before it is parsed.
+/// Refuses a document that has more tokens, or longer names, than it may, before it is parsed.
 ///
 /// # Errors
 /// It has.
 pub(super) fn check_tokens(document: &str) -> Result<(), (Code, String)> {
-    if tokens(document).nth(TOKENS).is_some() {
-        let text = format!("A document may have at most {TOKENS} tokens.");
-        return Err((Code::ComplexityLimit, text));
+    for (index, token) in tokens(document).enumerate() {
+        if index == TOKENS {
+            let text = format!("A document may have at most {TOKENS} tokens.");
+            return Err((Code::ComplexityLimit, text));
+        }
+        // Errors repeat names.
+        if token.len() > NAME_BYTES && !token.starts_with('"') {
+            let text = format!("A name may have at most {NAME_BYTES} bytes.");
+            return Err((Code::ComplexityLimit, text));
+        }
     }
     Ok(())
 }
@@ -130,6 +139,7 @@ pub(super) fn check(
         aliases: 0,
         fields: 0,
         answer: 0,
+        is_about_schema: false,
         operation,
     };
     count.selection(&operation.selection_set.node, 1, 1, &mut Vec::new())?;
@@ -162,6 +172,8 @@ struct Count<'a> {
     aliases: usize,
     fields: usize,
     answer: usize,
+    /// Whether the root field asks about the schema.
+    is_about_schema: bool,
     operation: &'a OperationDefinition,
 }
 
@@ -210,7 +222,7 @@ impl<'a> Count<'a> {
         times: usize,
         within: &mut Vec<&'a Name>,
     ) -> Result<(), (Code, String)> {
-        if depth > DEPTH {
+        if depth > DEPTH && !self.is_about_schema {
             let text = format!("Fields may be nested at most {DEPTH} deep.");
             return Err((Code::DepthLimit, text));
         }
@@ -223,12 +235,12 @@ impl<'a> Count<'a> {
             // So many dialogs are looked at.
             self.answer = self.answer.saturating_add(times.saturating_mul(usize::from(MOST_COUNTED)));
         }
-        // What the schema says about itself nests deeper, and is small.
-        if is_root && name.starts_with("__") {
-            if !self.introspection && name != "__typename" {
+        if is_root {
+            // What the schema says about itself nests deeper.
+            self.is_about_schema = name.starts_with("__");
+            if self.is_about_schema && !self.introspection && name != "__typename" {
                 return Err((Code::BadRequest, "The graph does not tell about itself here.".to_owned()));
             }
-            return Ok(());
         }
         let times = match name {
             "searchDialogs" if is_root => times.saturating_mul(self.limit(field)),

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::parse_query;
-use async_graphql::parser::types::OperationType;
-use async_graphql::{Response as Answer, Variables};
+use async_graphql::parser::types::{
+    ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet, VariableDefinition,
+};
+use async_graphql::{Name, Response as Answer, Variables};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -40,6 +43,9 @@ pub(super) const BODY_BYTES: usize = 1_000_000;
 
 /// Fewest bytes of an answer that are worth to be compressed.
 const COMPRESSED_BYTES: u64 = 1_024;
+
+/// Most errors that an answer tells.
+const MOST_ERRORS: usize = 100;
 
 const RESPONSE_JSON: &str = "application/graphql-response+json";
 const EVENT_STREAM: &str = "text/event-stream";
@@ -159,6 +165,8 @@ pub(super) struct Single {
     request: async_graphql::Request,
     query: String,
     document: known::Document,
+    /// What the fields of the root are called in the answer.
+    keys: Vec<Name>,
 }
 
 /// What an operation comes with, beside what it says.
@@ -190,7 +198,8 @@ impl Graph {
             Ok(credentials) => credentials,
             Err(refusal) => return unauthorized(refusal).into_response(),
         };
-        if is_get && !has_query && parameters.first("sdl").is_some() {
+        let tells_schema = self.settings.introspection && parameters.first("sdl").is_some();
+        if is_get && !has_query && tells_schema {
             let mut response = definition().into_response();
             let plain = HeaderValue::from_static("text/plain; charset=utf-8");
             response.headers_mut().insert(header::CONTENT_TYPE, plain);
@@ -269,7 +278,7 @@ impl Graph {
                 known::Document::New(document)
             }
         };
-        let variables = Variables::from_json(Value::Object(variables.unwrap_or_default()));
+        let mut variables = Variables::from_json(Value::Object(variables.unwrap_or_default()));
         let operation_name = operation_name.filter(|name| !name.is_empty());
         let operation = cost::operation(document.all(), operation_name.as_deref()).map_err(refused)?;
         // The library looks at those, too, that are not asked for.
@@ -278,6 +287,8 @@ impl Graph {
                 .map_err(|(code, message)| Box::new(code.response(message)))?;
         }
         let kind = operation.ty;
+        complete(&mut variables, operation).map_err(refused)?;
+        let keys = root_keys(document.all(), operation);
         if let Some(hash) = hash {
             self.settings.documents.remember(hash, &query);
         }
@@ -307,18 +318,93 @@ impl Graph {
             Ok(caller) => request.data(caller),
             Err(refused) => request.data(refused),
         };
-        Ok(Prepared::Single(Box::new(Single { request, query, document })))
+        Ok(Prepared::Single(Box::new(Single { request, query, document, keys })))
     }
 
     /// Carries out an operation that has one answer.
     pub(super) async fn execute(&self, operation: Single) -> Answer {
-        let Single { request, query, document } = operation;
-        let answer = self.schema.execute(request).await;
+        let Single { request, query, document, keys } = operation;
+        let mut answer = self.schema.execute(request).await;
         if answer.errors.is_empty() {
             self.known.remember(&query, document);
+            answer.data = mended(answer.data, &keys);
         }
         answer
     }
+}
+
+/// Gives variables that are left out their defaults, which the library does not do for those that decide
+/// whether a field is there.
+///
+/// # Errors
+/// One that has to be there is missing.
+fn complete(variables: &mut Variables, operation: &OperationDefinition) -> Result<(), String> {
+    for definition in &operation.variable_definitions {
+        let VariableDefinition { name, var_type, default_value, .. } = &definition.node;
+        let value = match variables.get(&name.node) {
+            None => default_value.as_ref().map(|value| value.node.clone()),
+            value => value.cloned(),
+        };
+        match value {
+            None | Some(async_graphql::Value::Null) if !var_type.node.nullable => {
+                return Err(format!("The variable ${} of type {} is required.", name.node, var_type.node));
+            }
+            Some(value) => drop(variables.insert(name.node.clone(), value)),
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+/// What the fields of the root are called, in the order in which they are asked for.
+fn root_keys(document: &ExecutableDocument, operation: &OperationDefinition) -> Vec<Name> {
+    fn add(document: &ExecutableDocument, set: &SelectionSet, within: usize, keys: &mut Vec<Name>) {
+        for selection in &set.items {
+            match &selection.node {
+                Selection::Field(field) => keys.push(field.node.response_key().node.clone()),
+                Selection::InlineFragment(fragment) => {
+                    add(document, &fragment.node.selection_set.node, within, keys);
+                }
+                Selection::FragmentSpread(spread) => {
+                    // One that contains itself is left to validation.
+                    let fragment = document.fragments.get(&spread.node.fragment_name.node);
+                    if let Some(fragment) = fragment.filter(|_| within < cost::ROOT_FIELDS) {
+                        add(document, &fragment.node.selection_set.node, within + 1, keys);
+                    }
+                }
+            }
+        }
+    }
+    let mut keys = Vec::new();
+    add(document, &operation.selection_set.node, 0, &mut keys);
+    keys
+}
+
+/// Puts right what the library does otherwise than the specification says (sections 6.3.2 and 7.1.1): the
+/// order of the root's fields, and that an object of which nothing is selected is one. None of the root's
+/// fields and of the items of a list can be null.
+fn mended(data: async_graphql::Value, keys: &[Name]) -> async_graphql::Value {
+    use async_graphql::Value;
+    let or_empty = |value: &mut Value| {
+        if *value == Value::Null {
+            *value = Value::Object(IndexMap::new());
+        }
+    };
+    let Value::Object(mut roots) = data else { return Value::Object(IndexMap::new()) };
+    for root in roots.values_mut() {
+        or_empty(root);
+        if let Value::Object(fields) = root {
+            for field in fields.values_mut() {
+                if let Value::List(items) = field {
+                    items.iter_mut().for_each(or_empty);
+                }
+            }
+        }
+    }
+    if roots.len() > 1 {
+        roots.sort_by_cached_key(|key, _| keys.iter().position(|other| other == key));
+    }
+    Value::Object(roots)
 }
 
 /// The place of the last event that a client has had.
@@ -430,7 +516,8 @@ pub(super) fn with_mark(answer: Answer, mark: Option<&str>, trace: &TraceId) -> 
 
 /// Status and body: errors have a code and the trace, and a request that was not carried out has no
 /// data.
-pub(super) fn document(answer: Answer, form: Form, trace: &TraceId) -> (StatusCode, Told) {
+pub(super) fn document(mut answer: Answer, form: Form, trace: &TraceId) -> (StatusCode, Told) {
+    answer.errors.truncate(MOST_ERRORS);
     let codes: Vec<Code> = answer.errors.iter().map(Code::of).collect();
     // No field of the roots may be null, so an error leaves no data (GraphQL section 6.4.4). The library
     // would leave out the field alone.

@@ -7,7 +7,7 @@
 //! in by [`selection`](super::selection).
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::mem::replace;
 use std::sync::{Arc, OnceLock};
 
@@ -169,6 +169,9 @@ impl Outline {
                 }
             }
         }
+        if !has_a_place_each(document) {
+            return None;
+        }
         let mut fragments = document.fragments.values();
         let are_constant = fragments.all(|fragment| {
             fragment.node.directives.is_empty() && is_constant(&fragment.node.selection_set.node)
@@ -176,6 +179,23 @@ impl Outline {
         let document = ExecutableDocument { operations, fragments: HashMap::new() };
         are_constant.then_some(Self { document, left_out })
     }
+}
+
+/// Whether no two fields are at the same place, as they may be where lines end in a carriage return alone.
+fn has_a_place_each(document: &ExecutableDocument) -> bool {
+    fn visit(set: &SelectionSet, places: &mut HashSet<(usize, usize)>) -> bool {
+        set.items.iter().all(|selection| match &selection.node {
+            Selection::Field(field) => {
+                places.insert((field.pos.line, field.pos.column))
+                    && visit(&field.node.selection_set.node, places)
+            }
+            Selection::InlineFragment(fragment) => visit(&fragment.node.selection_set.node, places),
+            Selection::FragmentSpread(_) => true,
+        })
+    }
+    let mut places = HashSet::new();
+    document.operations.iter().all(|(_, one)| visit(&one.node.selection_set.node, &mut places))
+        && document.fragments.values().all(|one| visit(&one.node.selection_set.node, &mut places))
 }
 
 /// What may be selected of everything.
@@ -251,6 +271,12 @@ mod tests {
             ("{ searchDialogs(input: {}) @skip(if: $a) { items { id } } }", None),
             ("{ ... { searchDialogs(input: {}) { items { id } } } }", None),
             ("{ limits { __typename } }", None),
+            // The parser counts no line here.
+            (
+                "{ d: dialogById(dialogId: 1) {\rdialog { org } }\re: dialogById(dialogId: 1) {\rdialog { id } } }",
+                None,
+            ),
+            ("{ searchDialogs(input: {}) {\r\nitems {\r\nid\r\norg } } }", Some(1)),
             ("mutation { dialogById(dialogId: 1) { dialog { id } } }", None),
             ("query a { limits { __typename } } query b { limits { __typename } }", None),
         ] {

@@ -85,7 +85,11 @@ type Schema = async_graphql::Schema<Queries, Mutations, Subscriptions>;
 fn schema(introspection: bool) -> Schema {
     // What a request may ask for is measured before: see `cost`.
     let schema = Schema::build(Queries, Mutations, Subscriptions).limit_recursive_depth(64);
-    if introspection { schema.finish() } else { schema.disable_introspection().finish() }
+    if introspection {
+        schema.finish()
+    } else {
+        schema.disable_introspection().disable_suggestions().finish()
+    }
 }
 
 /// The graph in the Schema Definition Language.

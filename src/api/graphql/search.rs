@@ -257,6 +257,9 @@ fn invalid_all(failures: &Failures) -> Vec<SearchDialogError> {
         .collect()
 }
 
+/// As many columns as there are to order by.
+const ORDER_COLUMNS: usize = 4;
+
 impl SearchDialogInput {
     /// The order that is asked for.
     fn order(&self, errors: &mut Vec<SearchDialogError>) -> Option<OrderBy> {
@@ -268,6 +271,11 @@ impl SearchDialogInput {
         };
         if items.is_empty() {
             errors.push(invalid("orderBy", "must not be an empty list."));
+            return None;
+        }
+        if items.len() > ORDER_COLUMNS {
+            let text = format!("must have at most {ORDER_COLUMNS} items; got {}.", items.len());
+            errors.push(invalid("orderBy", &text));
             return None;
         }
         let mut order: Vec<(Column, Direction)> = Vec::new();
