@@ -37,7 +37,7 @@ const RENEWAL_SECONDS: i64 = 60;
 const RENEWAL_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How far the clocks of an issuer and ours may differ.
-const LEEWAY_SECONDS: i64 = 2;
+pub(crate) const LEEWAY_SECONDS: i64 = 2;
 
 /// Why a request does not come with a usable access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -788,6 +788,36 @@ mod web_sockets {
     }
 
     #[tokio::test]
+    async fn keep_nothing_for_who_does_not_read() {
+        let service = Service::with_connections(2).await;
+        let id = service.owner().created(&dialog()).await;
+        let person = service.person();
+        let bearer = json!({ "authorization": format!("Bearer {}", service.person_token()) });
+        let mut socket = Socket::begun(&service, &bearer).await;
+        let dialogs =
+            (0..5).map(|number| format!("a{number}: dialogById(dialogId: \"{id}\") {{ dialog {{ id }} }} "));
+        let query = json!({ "query": format!("{{ {} }}", dialogs.collect::<String>()) });
+        // What is answered to these is as long; nobody reads it.
+        let ping = json!({ "type": "ping", "payload": { "a": "x".repeat(900_000) } });
+        let mut number = 0;
+        while tokio::time::timeout(Duration::from_secs(1), socket.say(&ping)).await.is_ok() {
+            number += 1;
+            assert!(number < 100, "somebody reads");
+            for operation in 0..5 {
+                let id = format!("{number}-{operation}");
+                let message = json!({ "id": id, "type": "subscribe", "payload": query });
+                let said = socket.say(&message);
+                if tokio::time::timeout(Duration::from_secs(1), said).await.is_err() {
+                    break;
+                }
+            }
+        }
+        for _ in 0..4 {
+            person.get(&format!("/api/v1/enduser/dialogs/{id}")).await.expect(200);
+        }
+    }
+
+    #[tokio::test]
     async fn carry_so_many_operations_at_a_time() {
         let service = Service::shared().await;
         let (id, token) = dialog_with_token(service).await;

@@ -9,16 +9,13 @@ use super::http::Refused;
 use crate::access::caller::{Caller, UserKind};
 use crate::access::claims::Claims;
 use crate::access::policy::{Policy, PolicyRefusal};
-use crate::access::token::{TokenRefusal, sha256};
+use crate::access::token::{LEEWAY_SECONDS, TokenRefusal, sha256};
 use crate::api::ApiState;
 use crate::events::places::TokenDigest;
 use crate::timestamp::Timestamp;
 
 /// Header with a dialog token, for those who have something else in `Authorization`.
 pub(super) const DIALOG_TOKEN: &str = "digdir-dialog-token";
-
-/// How long an access token is taken after its end: as where tokens are checked.
-const LEEWAY_SECONDS: i64 = 2;
 
 /// A dialog token that has been checked.
 #[derive(Clone)]

@@ -117,7 +117,7 @@ pub(super) struct Asked {
     operation_name: Option<String>,
     #[serde(default)]
     variables: Option<Map<String, Value>>,
-    /// Of these only `lastEventId` means something.
+    /// Of these `lastEventId` and `persistedQuery` mean something.
     #[serde(default)]
     extensions: Option<Map<String, Value>>,
     /// The hash of the document, where it is to be remembered by it.

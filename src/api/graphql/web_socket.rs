@@ -12,10 +12,13 @@ use axum::extract::{FromRequestParts, Request};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
-use futures_util::stream::{self, AbortHandle, Abortable, BoxStream, SelectAll};
+use futures_util::stream::{self, BoxStream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tracing::{Instrument, Span};
 
 use super::credentials::{Credentials, DIALOG_TOKEN};
 use super::error::Code;
@@ -29,6 +32,7 @@ use crate::api::http::operation::unauthorized;
 use crate::api::http::problem::Problem;
 use crate::app::Languages;
 use crate::json::Failures;
+use crate::telemetry;
 
 const PROTOCOL: &str = "graphql-transport-ws";
 
@@ -43,6 +47,9 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Most operations of a connection at a time.
 const MOST_OPERATIONS: usize = 20;
+
+/// How much of what operations have to say waits for the client before they wait themselves.
+const WAITING_MESSAGES: usize = 4;
 
 /// What messages are read into at first. There is one for each connection, and messages are small.
 const READ_BUFFER_BYTES: usize = 4 * 1024;
@@ -76,6 +83,8 @@ pub(super) async fn upgrade(graph: Arc<Graph>, api: &ApiState, request: Request)
             .header(header::RETRY_AFTER, "10")
             .into_response();
     };
+    let (speaker, said) = mpsc::channel(WAITING_MESSAGES);
+    let (traceparent, span) = (trace.0.clone(), Span::current());
     let connection = Connection {
         graph,
         api: ApiState::clone(api),
@@ -84,7 +93,9 @@ pub(super) async fn upgrade(graph: Arc<Graph>, api: &ApiState, request: Request)
         credentials,
         is_ready: false,
         operations: HashMap::new(),
-        outgoing: SelectAll::new(),
+        last: 0,
+        speaker,
+        said,
     };
     upgrade
         .protocols([PROTOCOL])
@@ -92,7 +103,7 @@ pub(super) async fn upgrade(graph: Arc<Graph>, api: &ApiState, request: Request)
         .max_frame_size(BODY_BYTES)
         .read_buffer_size(READ_BUFFER_BYTES)
         .on_upgrade(async move |socket| {
-            connection.serve(socket).await;
+            telemetry::traced(traceparent, connection.serve(socket).instrument(span)).await;
             drop(place);
         })
 }
@@ -166,8 +177,27 @@ struct Connection {
     credentials: Option<Credentials>,
     /// Whether `connection_init` was said.
     is_ready: bool,
-    operations: HashMap<String, AbortHandle>,
-    outgoing: SelectAll<BoxStream<'static, Outgoing>>,
+    operations: HashMap<String, Operation>,
+    /// Number of the last operation.
+    last: u64,
+    speaker: mpsc::Sender<(u64, Outgoing)>,
+    /// What the operations say, with their numbers.
+    said: mpsc::Receiver<(u64, Outgoing)>,
+}
+
+/// An operation that runs, in a task of its own: while a client does not read, the connection waits for
+/// it, and what an operation has taken (of the database, for instance) must become free all the same.
+/// Ends when dropped.
+struct Operation {
+    /// Tells it from those that have had its id before.
+    number: u64,
+    task: AbortHandle,
+}
+
+impl Drop for Operation {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 impl Connection {
@@ -219,9 +249,10 @@ impl Connection {
                         send(socket, Message::Text(answer.to_string().into())).await?;
                     }
                 }
-                Some(outgoing) = self.outgoing.next(), if !self.outgoing.is_empty() => {
-                    let text = self.said(&outgoing);
-                    send(socket, Message::Text(text.into())).await?;
+                Some((number, outgoing)) = self.said.recv() => {
+                    if let Some(text) = self.say(number, &outgoing) {
+                        send(socket, Message::Text(text.into())).await?;
+                    }
                 }
                 () = sleep_until(init_by), if !self.is_ready => return Err(INIT_TIMEOUT),
                 () = sleep_until(ping_at) => {
@@ -271,11 +302,9 @@ impl Connection {
             Said::Ping { payload: Some(payload) } => Ok(Some(json!({ "type": "pong", "payload": payload }))),
             Said::Ping { payload: None } => Ok(Some(json!({ "type": "pong" }))),
             Said::Pong {} => Ok(None),
-            Said::Subscribe { id, payload } => self.subscribe(id, payload).map(|()| None),
+            Said::Subscribe { id, payload } => self.subscribe(id, payload),
             Said::Complete { id } => {
-                if let Some(operation) = self.operations.remove(&id) {
-                    operation.abort();
-                }
+                self.operations.remove(&id);
                 Ok(None)
             }
         }
@@ -298,7 +327,8 @@ impl Connection {
         Ok(())
     }
 
-    fn subscribe(&mut self, id: String, asked: Asked) -> Result<(), Ending> {
+    /// Begins an operation, or gives what is answered at once.
+    fn subscribe(&mut self, id: String, asked: Asked) -> Result<Option<Value>, Ending> {
         let (true, Some(credentials)) = (self.is_ready, self.credentials.clone()) else {
             return Err(UNAUTHORIZED);
         };
@@ -311,14 +341,14 @@ impl Connection {
             last_event_id: None,
             is_safe: false,
         };
-        let is_too_much = self.operations.len() >= MOST_OPERATIONS;
+        if self.operations.len() >= MOST_OPERATIONS {
+            let text = format!("A connection may have at most {MOST_OPERATIONS} operations at a time.");
+            let refused = refused(id, Code::Busy.response(text), &self.trace);
+            return Ok(serde_json::to_value(refused).ok());
+        }
         let (graph, api, trace) = (Arc::clone(&self.graph), ApiState::clone(&self.api), self.trace.clone());
         let its_id = id.clone();
         let answers = async move {
-            if is_too_much {
-                let text = format!("A connection may have at most {MOST_OPERATIONS} operations at a time.");
-                return one(refused(its_id, Code::Busy.response(text), &trace));
-            }
             let asked = asked.with_document(&graph.settings.documents);
             let asked = asked.map_err(|(code, message)| Box::new(code.response(message)));
             match asked.and_then(|asked| graph.prepare(&api, asked, circumstances)) {
@@ -350,20 +380,32 @@ impl Connection {
                 }
             }
         };
-        let (handle, registration) = AbortHandle::new_pair();
-        if !is_too_much {
-            self.operations.insert(id, handle);
-        }
-        self.outgoing.push(Abortable::new(stream::once(answers).flatten(), registration).boxed());
-        Ok(())
+        self.last += 1;
+        let (number, speaker) = (self.last, self.speaker.clone());
+        let work = async move {
+            let mut answers = answers.await;
+            while let Some(outgoing) = answers.next().await {
+                if speaker.send((number, outgoing)).await.is_err() {
+                    return;
+                }
+            }
+        };
+        let work = telemetry::traced(self.trace.0.clone(), work.instrument(Span::current()));
+        let task = tokio::spawn(work).abort_handle();
+        self.operations.insert(id, Operation { number, task });
+        Ok(None)
     }
 
-    /// The message for what an operation has to say.
-    fn said(&mut self, outgoing: &Outgoing) -> String {
-        if let Outgoing::Error { id, .. } | Outgoing::Complete { id } = outgoing {
+    /// The message for what an operation has to say, if that still runs.
+    fn say(&mut self, number: u64, outgoing: &Outgoing) -> Option<String> {
+        let (Outgoing::Next { id, .. } | Outgoing::Error { id, .. } | Outgoing::Complete { id }) = outgoing;
+        if self.operations.get(id).is_none_or(|operation| operation.number != number) {
+            return None;
+        }
+        if !matches!(outgoing, Outgoing::Next { .. }) {
             self.operations.remove(id);
         }
-        serde_json::to_string(outgoing).unwrap_or_default()
+        serde_json::to_string(outgoing).ok()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument;
@@ -71,6 +71,15 @@ fn trace(headers: &HeaderMap, clock: &Clock) -> String {
     format!("00-{trace}-{span}-{flags}")
 }
 
+/// Headers of an answer that its problem document has, too.
+const KEPT: [HeaderName; 5] = [
+    header::ALLOW,
+    header::WWW_AUTHENTICATE,
+    header::ACCESS_CONTROL_ALLOW_ORIGIN,
+    header::ACCESS_CONTROL_EXPOSE_HEADERS,
+    header::VARY,
+];
+
 /// Gives the request a trace, renders problems, protects answers from caches, and logs one line.
 pub async fn surround(clock: Clock, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
@@ -88,7 +97,7 @@ pub async fn surround(clock: Clock, mut request: Request, next: Next) -> Respons
     if let Some(problem) = problem {
         let headers = std::mem::take(response.headers_mut());
         response = problem.render(&path, &trace_id);
-        for name in [header::ALLOW, header::WWW_AUTHENTICATE, header::ACCESS_CONTROL_ALLOW_ORIGIN] {
+        for name in KEPT {
             if let Some(value) = headers.get(&name) {
                 response.headers_mut().entry(name).or_insert(value.clone());
             }

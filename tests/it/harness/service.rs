@@ -124,7 +124,8 @@ impl Service {
     /// and with its own effort in searches.
     pub async fn beside(&self, catalogue: &Path, effort: Effort) -> Self {
         let (database, clock) = (self.database.clone(), self.clock.clone());
-        Self::start_as(sandbox_settings(Some(catalogue), &[]), database, clock, effort).await
+        let store = database.store().with_effort(effort);
+        Self::start_as(sandbox_settings(Some(catalogue), &[]), database, store, clock).await
     }
 
     /// The service started for production that all tests share which need none of their own: it has the
@@ -219,16 +220,23 @@ impl Service {
 
     /// A service with these settings, whatever they say about a database.
     pub async fn start_with(settings: ServeSettings, database: Database, clock: Clock) -> Self {
-        Self::start_as(settings, database, clock, Effort::USUAL).await
+        let store = database.store().with_effort(Effort::USUAL);
+        Self::start_as(settings, database, store, clock).await
     }
 
-    async fn start_as(settings: ServeSettings, database: Database, clock: Clock, effort: Effort) -> Self {
+    /// A service with a database of its own, to which it has so many connections.
+    pub async fn with_connections(connections: u32) -> Self {
+        let database = cluster().await.new_database().await;
+        let store = database.store().with_own_connections(connections);
+        Self::start_as(sandbox_settings(None, &[]), database, store, Clock::system()).await
+    }
+
+    async fn start_as(settings: ServeSettings, database: Database, store: Store, clock: Clock) -> Self {
         let keys = Arc::clone(&cluster().await.keys);
         let its_clock = clock.clone();
-        let its_database = database.clone();
         in_background(async move {
             let timeout = settings.database.database_statement_timeout;
-            let store = its_database.store().with_statement_timeout(timeout).with_effort(effort);
+            let store = store.with_statement_timeout(timeout);
             let server =
                 Server::start(&settings, store.clone(), its_clock).await.expect("the service starts");
             let url = format!("http://{}", server.address);
