@@ -49,7 +49,7 @@ use crate::events::sinks::{Memory, PublishingToken};
 use crate::events::{Events, Live};
 use crate::sandbox::catalogue::{CatalogueError, LiveCatalogue};
 use crate::sandbox::keys::SandboxKeysFailure;
-use crate::sandbox::postgres::{EmbeddedFailure, EmbeddedOptions, EmbeddedPostgres};
+use crate::sandbox::postgres::{EmbeddedFailure, EmbeddedOptions, EmbeddedPostgres, running_connect_options};
 use crate::search::Seal;
 use crate::store::{Store, StoreFailure};
 use crate::telemetry;
@@ -129,8 +129,7 @@ impl Database {
             }
         };
         reach(&options).await?;
-        let store = Store::open(options, settings.database_connections)
-            .with_statement_timeout(settings.database_statement_timeout);
+        let store = store(options, settings.database_connections, settings);
         store.migrate().await?;
         Ok(Self { store, embedded })
     }
@@ -144,6 +143,22 @@ impl Database {
             tracing::error!(%error, "PostgreSQL did not stop");
         }
     }
+}
+
+fn store(options: PgConnectOptions, connections: u32, settings: &DatabaseSettings) -> Store {
+    Store::open(options, connections).with_statement_timeout(settings.database_statement_timeout)
+}
+
+/// The database of the settings, or that of the sandbox that runs, as it is, for a command.
+///
+/// # Errors
+/// When the URL is not one of PostgreSQL.
+pub fn running_store(settings: &DatabaseSettings) -> Result<Store, StartFailure> {
+    let options = match settings.url() {
+        Some(url) => connect_options(url)?,
+        None => running_connect_options(&settings.data_dir),
+    };
+    Ok(store(options, 1, settings))
 }
 
 /// Tells why the database cannot be reached, where a pool would only say that it waited in vain.

@@ -6,19 +6,18 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use crate::config::{
-    ChooseDeadSettings, DatabaseSettings, DeadSettings, EnableSettings, EventsCommand, EventsSettings,
-    ReplaySettings, SinksSettings, WhichSettings,
+    ChooseDeadSettings, DeadSettings, EnableSettings, EventsCommand, EventsSettings, ReplaySettings,
+    SinksSettings, WhichSettings,
 };
 use crate::events::operations::{self, Dead, Which};
 use crate::events::sinks::Filter;
-use crate::sandbox::postgres::running_connect_options;
-use crate::server::connect_options;
+use crate::server::running_store;
 use crate::store::{SinkState, Span, Store};
 use crate::timestamp::Timestamp;
 
 /// Does something with events; gives what there is to say about it.
 pub async fn events(settings: &EventsSettings) -> Result<String, Box<dyn Error>> {
-    let store = open(match &settings.command {
+    let store = running_store(match &settings.command {
         EventsCommand::Sinks(settings) => &settings.database,
         EventsCommand::Dead(settings) => &settings.database,
         EventsCommand::Retry(settings) | EventsCommand::Drop(settings) => &settings.database,
@@ -35,14 +34,6 @@ pub async fn events(settings: &EventsSettings) -> Result<String, Box<dyn Error>>
     };
     store.close().await;
     done
-}
-
-fn open(settings: &DatabaseSettings) -> Result<Store, Box<dyn Error>> {
-    let options = match settings.url() {
-        Some(url) => connect_options(url)?,
-        None => running_connect_options(&settings.data_dir),
-    };
-    Ok(Store::open(options, 1))
 }
 
 /// Which events the settings mean, of those of this sink or of all.

@@ -3,19 +3,13 @@
 use crate::clock::Clock;
 use crate::config::{TokenFor, TokenSettings};
 use crate::sandbox::keys::SandboxKeys;
-use crate::sandbox::postgres::running_connect_options;
 use crate::sandbox::token_generator::{Minted, TokenKind, TokenRequest};
-use crate::server::connect_options;
-use crate::store::Store;
+use crate::server::running_store;
 
 /// A token as the generator of the running sandbox would give it.
 pub async fn token(settings: &TokenSettings) -> Result<String, Box<dyn std::error::Error>> {
     let request = request(settings)?;
-    let options = match settings.database.url() {
-        Some(url) => connect_options(url)?,
-        None => running_connect_options(&settings.database.data_dir),
-    };
-    let store = Store::open(options, 1);
+    let store = running_store(&settings.database)?;
     let keys = SandboxKeys::load_or_create(store.pool()).await.map_err(|failure| {
         format!("The sandbox's keys cannot be read; is it running? Start it with `make run`. ({failure})")
     })?;

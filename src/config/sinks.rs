@@ -138,19 +138,29 @@ impl SinksFile {
     pub fn read(path: &Path) -> Result<Self, String> {
         let text = std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"))?;
         if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
-            serde_json::from_str(&text).map_err(|error| format!("is malformed: {error}"))
+            serde_json::from_str(&text).map_err(|error| malformed(error.line(), &error.to_string()))
         } else {
             Self::from_toml(&text)
         }
     }
 
     fn from_toml(text: &str) -> Result<Self, String> {
-        // What the error shows of the file may be a secret.
         toml::from_str(text).map_err(|error: toml::de::Error| {
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-            format!("is malformed in line {}: {}", before.matches('\n').count() + 1, error.message())
+            malformed(before.matches('\n').count() + 1, error.message())
         })
     }
+}
+
+/// What is wrong with the file. Other faults than these repeat values, which may be secrets.
+fn malformed(line: usize, message: &str) -> String {
+    let is_of_names = ["unknown field", "missing field"].iter().any(|start| message.starts_with(start));
+    // JSON's tell the line a second time.
+    let message = message.split(" at line ").next().filter(|_| is_of_names);
+    message.map_or_else(
+        || format!("is malformed in line {line}"),
+        |message| format!("is malformed in line {line}: {message}"),
+    )
 }
 
 #[cfg(test)]
@@ -176,6 +186,10 @@ mod tests {
             let fault = fault(&text);
             assert!(fault.contains("in line ") && !fault.contains("hidden"), "{fault}");
         }
+        for text in ["nats = \"nats://hidden\"", "[[webhook]]\nname = \"a\"\nmode = \"hidden\""] {
+            let fault = fault(text);
+            assert!(fault.starts_with("is malformed in line ") && !fault.contains("hidden"), "{fault}");
+        }
         assert!(SinksFile::read(Path::new("/nowhere")).is_err());
     }
 
@@ -188,6 +202,14 @@ mod tests {
         assert_eq!((file.log[0].name.as_str(), file.altinn_events[0].name.as_str()), ("a", "b"));
         std::fs::write(&path, "name").unwrap();
         assert!(SinksFile::read(&path).is_err());
+        for (text, expected) in [
+            ("{\"nats\":\n\"nats://user:hidden@host\"}", "is malformed in line 2"),
+            (r#"{"webhook": [{"mode": "hidden"}]}"#, "is malformed in line 1"),
+            (r#"{"log": [{}]}"#, "is malformed in line 1: missing field `name`"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(SinksFile::read(&path).err().unwrap(), expected);
+        }
         std::fs::remove_file(path).unwrap();
     }
 }

@@ -176,6 +176,10 @@ async fn tell_what_is_due(store: Store, clock: Clock) {
 async fn keep_house(store: Store, sinks: Vec<String>, retention: Duration) {
     loop {
         let cleaned = store.clean_log(retention.as_secs_f64(), &sinks, CLEANED_AT_ONCE).await;
+        // Somebody may have ended before they did so themselves; all that follows would wait for ever.
+        if let Err(error) = store.wake_again(&sinks).await {
+            tracing::warn!(%error, "deliveries that wait for nothing were not begun");
+        }
         match store.backlog(&sinks).await {
             Ok(backlog) => metrics::backlog(&backlog),
             Err(error) => tracing::warn!(%error, "the backlog of events is not known"),

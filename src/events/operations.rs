@@ -119,8 +119,9 @@ pub async fn retry(store: &Store, which: &Which) -> Result<u64, StoreFailure> {
     let mut count = 0;
     while let Some(page) = pages.next().await? {
         count += store.retry_dead(&deliveries(page)).await?;
+        // Page by page: what was begun must go on if this ends early.
+        store.wake_again(&which.sinks).await?;
     }
-    store.wake_again(&which.sinks).await?;
     store.announce().await?;
     Ok(count)
 }
@@ -162,9 +163,9 @@ pub async fn replay(store: &Store, which: &Which) -> Result<i64, StoreFailure> {
         }
         if !places.is_empty() {
             count += store.give_again(&which.sinks, &places).await?;
+            store.wake_again(&which.sinks).await?;
         }
     }
-    store.wake_again(&which.sinks).await?;
     store.announce().await?;
     Ok(count)
 }

@@ -289,18 +289,22 @@ const LOG_WITHIN: &str = concat!(
     from outbox o where (o.xid, o.sequence) > ($1, $2) order by o.xid, o.sequence limit $3"
 );
 
-const AGAIN: &str = "\
-with again as (
+// What a lane has not reached comes anyway, and must not overtake what is before it.
+const AGAIN: &str = concat!(
+    "with again as (
     insert into event_delivery (sink, lane, xid, sequence, position, dialog_id)
-    select s.sink, get_byte(uuid_send(o.dialog_id), 15) & 3, o.xid, o.sequence, c.position, o.dialog_id
+    select l.sink, l.lane, o.xid, o.sequence, c.position, o.dialog_id
     from unnest($2::bigint[], $3::bigint[], $4::smallint[]) as c (xid, sequence, position)
     join outbox o on o.xid = c.xid and o.sequence = c.sequence
-    cross join unnest($1::text[]) as s (sink)
+    join event_lane l on l.sink = any($1) and l.lane = ",
+    lane_of!("o.dialog_id"),
+    " and (o.xid, o.sequence) <= (l.xid, l.sequence)
     on conflict (sink, xid, sequence, position) do update
         set dead = false, attempts = 0, next_attempt_at = null, since = now(), reason = null where event_delivery.dead
     returning 1
 )
-select count(*) from again";
+select count(*) from again"
+);
 
 const DEAD: &str = concat!(
     "select d.sink, d.xid, d.sequence, d.position, d.dialog_id, d.since, d.attempts, coalesce(d.reason, '') as reason,

@@ -10,6 +10,7 @@ use dialogporten::cli::events::events;
 use dialogporten::clock::Clock;
 use dialogporten::config::{Command, CommandLine, ServeSettings};
 use dialogporten::events::sinks::WebhookKey;
+use dialogporten::store::{EventPlace, Position, Span};
 use futures_util::StreamExt;
 use futures_util::stream;
 use serde_json::{Value, json};
@@ -593,4 +594,65 @@ async fn what_altinn_events_refuses_is_kept_with_its_answer_but_not_the_token() 
     assert!(receiver.received()[0].1.get("traceparent").is_none());
     let text = service.anonymous().get("/metrics").await.expect(200).text();
     assert!(text.contains("dialogporten_events_dead_total{sink=\"altinn-events\",reason=\"refused\"}"));
+}
+
+#[tokio::test]
+async fn what_altinn_events_calls_gone_is_one_event_only() {
+    let receiver =
+        Receiver::answering(|before, _| if before == 0 { StatusCode::GONE } else { StatusCode::OK }).await;
+    let url = receiver.url.clone();
+    let service = Service::telling(Clock::system(), |settings| {
+        settings.events.events_altinn_url = Some(url);
+        settings.events.events_altinn_token = Some("the-token".into());
+    })
+    .await;
+    service.owner().created(&dialog()).await;
+    until("it is given up", async || json_of(&service, &["dead", "--json"]).await.len() == 1).await;
+    let second = service.owner().created(&dialog()).await;
+    let events = receiver.wait_for(2).await;
+    assert!(events[1].to_string().contains(&second.to_string()));
+    assert_eq!(json_of(&service, &["sinks", "--json"]).await[0]["disabledSince"], Value::Null);
+}
+
+#[tokio::test]
+async fn what_an_interrupted_replay_has_left_is_delivered() {
+    let receiver = Receiver::answering(|_, _| StatusCode::OK).await;
+    let service = Service::telling(Clock::system(), to_webhook(&receiver)).await;
+    let owner = service.owner();
+    let id = owner.created(&dialog()).await;
+    let store = service.database.store();
+    let sinks = ["webhook".to_owned()];
+    until("it is told", async || {
+        receiver.count() == 1 && store.backlog(&sinks).await.unwrap().sinks[0].waiting == 0
+    })
+    .await;
+    let span = Span { id: Some(id), ..Span::default() };
+    let (row, _) = store.log_within(Position::default(), span, 10).await.unwrap().unwrap();
+    // Nobody wakes it, and what comes after it waits.
+    assert_eq!(store.give_again(&sinks, &[EventPlace { row, index: 0 }]).await.unwrap(), 1);
+    store.close().await;
+    change(&owner, id, 1).await;
+    let _other = Service::telling_on(&service.database, Clock::system(), to_webhook(&receiver)).await;
+    let told: Vec<String> =
+        receiver.wait_for(3).await.iter().map(|event| event["id"].as_str().unwrap().to_owned()).collect();
+    let log = log_of(&service, id).await;
+    assert_eq!(told, [log[0].as_str(), &log[0], &log[1]]);
+}
+
+#[tokio::test]
+async fn a_replay_overtakes_no_sink_that_is_behind() {
+    let receiver = Receiver::answering(|_, _| StatusCode::OK).await;
+    let quiet = Service::alone().await;
+    register(&quiet, "webhook").await;
+    let owner = quiet.owner();
+    let id = owner.created(&dialog()).await;
+    change(&owner, id, 2).await;
+    let done = command(&quiet, &["replay", "--id", &id.to_string()]).await.unwrap();
+    assert_eq!(done, "Deliveries to webhook that will be made again: 0.");
+    let service = Service::telling_on(&quiet.database, Clock::system(), to_webhook(&receiver)).await;
+    let told = receiver.wait_for(3).await;
+    let ids: Vec<&str> = told.iter().map(|event| event["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, log_of(&service, id).await);
+    until("all is told", async || json_of(&service, &["sinks", "--json"]).await[0]["waiting"] == 0).await;
+    assert_eq!(receiver.count(), 3);
 }

@@ -465,6 +465,10 @@ async fn nats_drops_what_comes_twice() {
     assert_eq!(message.subject.as_str(), "dialogporten.ttd.ttd-dialogporten-automated-tests.created");
 
     let store = service.database.store();
+    until("it has come to the end", async || {
+        store.backlog(&["nats".to_owned()]).await.unwrap().sinks[0].waiting == 0
+    })
+    .await;
     let span = Span { id: Some(id), ..Span::default() };
     let which = Which { sinks: vec!["nats".to_owned()], span, ..Which::default() };
     assert_eq!(operations::replay(&store, &which).await.unwrap(), 3);

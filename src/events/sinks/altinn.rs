@@ -74,6 +74,10 @@ impl Sink for AltinnEvents {
         if answer.as_ref().is_ok_and(|response| response.status() == StatusCode::UNAUTHORIZED) {
             (answer, token) = self.post(body, true).await?;
         }
-        http::taken(answer, &[&token]).await
+        // Here "gone" is said of the event: the bus as such stays.
+        http::taken(answer, &[&token]).await.map_err(|not_taken| match not_taken {
+            NotTaken::Gone { reason } => NotTaken::Ever { reason },
+            other => other,
+        })
     }
 }
