@@ -9,8 +9,8 @@ use crate::config::EventSettings;
 use crate::config::sinks::{Mode, Only, SinksFile};
 use crate::events::cloud_event::CloudEvents;
 use crate::events::sinks::{
-    AltinnEvents, Filter, FixedToken, Log, Memory, Nats, NatsSettings, Outlet, PublishingToken, Sink,
-    Webhook, WebhookFault, WebhookOptions,
+    AltinnEvents, Filter, FixedToken, Log, Memory, Nats, NatsFault, NatsSettings, Outlet, PublishingToken,
+    Sink, Webhook, WebhookFault, WebhookOptions,
 };
 use crate::events::{EventWork, Patience};
 use crate::store::Store;
@@ -115,7 +115,13 @@ fn named_by_settings(
             stream: settings.events_nats_stream.clone(),
             prefix: settings.events_nats_prefix.clone(),
         };
-        add("nats", true, Arc::new(Nats::new(nats)));
+        let nats = Nats::new(nats).map_err(|fault| {
+            StartFailure::Setting(format!(
+                "DIALOGPORTEN_EVENTS_NATS_{} {fault}.",
+                fault.setting().to_uppercase()
+            ))
+        })?;
+        add("nats", true, Arc::new(nats));
     }
     if let Some(url) = given(settings.events_altinn_url.as_ref()) {
         let token = publishing_token(settings.events_altinn_token.as_ref(), publishing).ok_or_else(|| {
@@ -172,6 +178,8 @@ fn named_by_file(
     }
     for nats in file.nats {
         let sink = Nats::new(NatsSettings { url: nats.url, stream: nats.stream, prefix: nats.prefix });
+        let wrong = |fault: NatsFault| format!("is wrong about {}: {} {fault}", nats.name, fault.setting());
+        let sink = sink.map_err(wrong)?;
         add(nats.name, &nats.only, (nats.sequence, true), Arc::new(sink))?;
     }
     for altinn in file.altinn_events {

@@ -35,7 +35,7 @@ pub(super) async fn taken(answer: reqwest::Result<Response>, secrets: &[&str]) -
     for secret in secrets.iter().filter(|secret| secret.len() > 1) {
         body = body.replace(secret, "…");
     }
-    let reason = format!("{status}: {}", without_numbers(&body));
+    let reason = format!("{status}: {}", without_numbers(&without_tokens(&body)));
     if status == StatusCode::GONE {
         Err(NotTaken::Gone { reason })
     } else if is_permanent(status) {
@@ -93,6 +93,25 @@ pub(super) fn cause(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// A text without what looks like a token or a key: JWTs, keys of webhooks, and what follows `Bearer`.
+fn without_tokens(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut is_after_bearer = false;
+    for piece in text.split_inclusive(|c: char| c.is_whitespace() || "\"'`,;=:<>()".contains(c)) {
+        let word = piece.trim_end_matches(|c: char| c.is_whitespace() || "\"'`,;=:<>()".contains(c));
+        let is_secret =
+            is_after_bearer || ["eyJ", "whsec_", "whsk_"].iter().any(|start| word.starts_with(start));
+        if is_secret && !word.is_empty() {
+            shown.push('…');
+            shown.push_str(&piece[word.len()..]);
+        } else {
+            shown.push_str(piece);
+        }
+        is_after_bearer = if word.is_empty() { is_after_bearer } else { word.eq_ignore_ascii_case("bearer") };
+    }
+    shown
+}
+
 /// The start of a text, with numbers hidden that may be those of people: long ones, also with one
 /// character between date of birth and the rest.
 pub(super) fn without_numbers(text: &str) -> String {
@@ -133,6 +152,18 @@ mod tests {
         }
         for status in [301, 401, 408, 409, 425, 429, 500, 502, 503, 504] {
             assert!(!is_permanent(StatusCode::from_u16(status).unwrap()), "{status}");
+        }
+    }
+
+    #[test]
+    fn reasons_have_no_tokens() {
+        for (text, expected) in [
+            ("nope Bearer  eyJh.eyJz.ab, bearer: x=1", "nope Bearer  …, bearer: …=1"),
+            ("{\"token\":\"eyJh.eyJz.ab\"}", "{\"token\":\"…\"}"),
+            ("whsec_MfKQ and whsk_abc", "… and …"),
+            ("the bearer", "the bearer"),
+        ] {
+            assert_eq!(without_tokens(text), expected);
         }
     }
 

@@ -21,7 +21,7 @@ pub use altinn::{AltinnEvents, FixedToken, PublishingToken};
 pub use filter::{Filter, UnknownType};
 pub use log::Log;
 pub use memory::Memory;
-pub use nats::{Nats, NatsSettings};
+pub use nats::{Nats, NatsFault, NatsSettings};
 pub use webhook::{Webhook, WebhookFault, WebhookKey, WebhookOptions};
 
 /// Takes events.

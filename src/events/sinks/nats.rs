@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_nats::jetstream::{self, stream};
-use async_nats::{ConnectOptions, HeaderMap, header};
+use async_nats::{ConnectOptions, HeaderMap, ServerAddr, header};
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
@@ -25,9 +25,36 @@ pub struct NatsSettings {
     pub prefix: String,
 }
 
+/// What is wrong with the settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NatsFault {
+    /// The addresses.
+    #[error("must be nats://host:port, several separated by commas")]
+    Url,
+    /// The stream's name.
+    #[error("must be a name without spaces and . * > / \\")]
+    Stream,
+    /// What subjects start with.
+    #[error("must be a subject without spaces, wildcards and empty parts")]
+    Prefix,
+}
+
+impl NatsFault {
+    /// Name of the setting.
+    #[must_use]
+    pub fn setting(self) -> &'static str {
+        match self {
+            Self::Url => "url",
+            Self::Stream => "stream",
+            Self::Prefix => "prefix",
+        }
+    }
+}
+
 /// Publishes on a stream. The id of an event is that of the message, so that the server drops what comes
 /// twice within its window.
 pub struct Nats {
+    servers: Vec<ServerAddr>,
     settings: NatsSettings,
     /// Connected when first used: events wait, the service does not.
     context: OnceCell<jetstream::Context>,
@@ -35,23 +62,32 @@ pub struct Nats {
 
 impl Nats {
     /// On this stream.
-    #[must_use]
-    pub fn new(settings: NatsSettings) -> Self {
-        Self { settings, context: OnceCell::new() }
+    ///
+    /// # Errors
+    /// Which of the settings is wrong, and how.
+    pub fn new(settings: NatsSettings) -> Result<Self, NatsFault> {
+        let servers = settings.url.split(',').map(|url| url.trim().parse::<ServerAddr>());
+        let servers: Vec<ServerAddr> = servers.collect::<Result<_, _>>().map_err(|_| NatsFault::Url)?;
+        if servers.iter().any(|server| server.host().is_empty()) {
+            return Err(NatsFault::Url);
+        }
+        let is_token = |text: &str, others: &[char]| {
+            !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || others.contains(&c))
+        };
+        if !is_token(&settings.stream, &['.', '*', '>', '/', '\\']) {
+            return Err(NatsFault::Stream);
+        }
+        if !settings.prefix.split('.').all(|token| is_token(token, &['*', '>'])) {
+            return Err(NatsFault::Prefix);
+        }
+        Ok(Self { servers, settings, context: OnceCell::new() })
     }
 
     async fn context(&self) -> Result<&jetstream::Context, NotTaken> {
         let failed = |error: &dyn std::error::Error| NotTaken::for_now(without_numbers(&cause(error)));
         let connect = async || {
-            let servers: Vec<async_nats::ServerAddr> = self
-                .settings
-                .url
-                .split(',')
-                .map(|url| url.trim().parse())
-                .collect::<Result<_, _>>()
-                .map_err(|_| NotTaken::for_now("the URL of the NATS server is none"))?;
             let options = ConnectOptions::new().name("dialogporten").connection_timeout(PATIENCE);
-            let client = options.connect(servers).await.map_err(|error| failed(&error))?;
+            let client = options.connect(&self.servers[..]).await.map_err(|error| failed(&error))?;
             let mut context = jetstream::new(client);
             context.set_timeout(PATIENCE);
             let stream = stream::Config {
@@ -99,6 +135,24 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+
+    #[test]
+    fn settings_that_no_server_would_take_are_refused() {
+        let with = |url: &str, stream: &str, prefix: &str| {
+            let settings = NatsSettings { url: url.into(), stream: stream.into(), prefix: prefix.into() };
+            Nats::new(settings).err()
+        };
+        assert_eq!(with("nats://a:4222, nats://user:word@b", "EVENTS", "a.b"), None);
+        for url in ["", "nats://", "nats://user:word@", "http://a b"] {
+            assert_eq!(with(url, "EVENTS", "a"), Some(NatsFault::Url), "{url}");
+        }
+        for stream in ["", "with space", "a.b", "a>", "a/b"] {
+            assert_eq!(with("nats://a", stream, "a"), Some(NatsFault::Stream), "{stream}");
+        }
+        for prefix in ["", "a..b", "x.>", "a b", "*"] {
+            assert_eq!(with("nats://a", "EVENTS", prefix), Some(NatsFault::Prefix), "{prefix}");
+        }
+    }
 
     #[test]
     fn subjects_have_no_characters_that_nats_has_a_use_for() {
