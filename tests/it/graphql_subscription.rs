@@ -586,7 +586,8 @@ type Connection =
     tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
 
 /// A WebSocket.
-struct Socket(Connection);
+/// A connection, and what it has said that was not heard yet.
+struct Socket(Connection, VecDeque<Value>);
 
 impl Socket {
     async fn open(service: &Service, token: Option<&str>, protocol: Option<&str>) -> Self {
@@ -600,7 +601,7 @@ impl Socket {
         let (connection, response) = tokio_tungstenite::connect_async(request).await.expect("a WebSocket");
         let chosen = response.headers().get("sec-websocket-protocol").and_then(|value| value.to_str().ok());
         assert_eq!(chosen, protocol.filter(|protocol| *protocol == "graphql-transport-ws"));
-        Self(connection)
+        Self(connection, VecDeque::new())
     }
 
     /// One that has begun, with what is in `connection_init`.
@@ -623,10 +624,30 @@ impl Socket {
         self.say(&json!({ "id": id, "type": "subscribe", "payload": payload })).await;
     }
 
+    /// Subscribes, and waits until that has begun.
+    async fn follow(&mut self, id: &str, payload: &Value) {
+        self.subscribe(id, payload).await;
+        self.say(&json!({ "type": "ping", "payload": { "begun": id } })).await;
+        let mut unheard = VecDeque::new();
+        loop {
+            let said = self.hear().await;
+            if said["type"] == "pong" && said["payload"]["begun"] == id {
+                break;
+            }
+            unheard.push_back(said);
+        }
+        self.1 = unheard;
+    }
+
     /// The next message.
     async fn hear(&mut self) -> Value {
+        if let Some(said) = self.1.pop_front() {
+            return said;
+        }
+        // Pings keep coming.
+        let end = tokio::time::Instant::now() + LONG;
         loop {
-            let message = tokio::time::timeout(LONG, self.0.next()).await.expect("something comes");
+            let message = tokio::time::timeout_at(end, self.0.next()).await.expect("something comes");
             match message.expect("a message").expect("a message") {
                 Message::Text(text) => return serde_json::from_str(&text).expect("JSON"),
                 Message::Ping(_) => {}
@@ -670,7 +691,7 @@ mod web_sockets {
         socket.say(&json!({ "type": "ping", "payload": { "a": 1 } })).await;
         assert_eq!(socket.hear().await, json!({ "type": "pong", "payload": { "a": 1 } }));
         socket.say(&json!({ "type": "pong" })).await;
-        socket.subscribe("a", &subscription(one)).await;
+        socket.follow("a", &subscription(one)).await;
         socket.subscribe("b", &subscription(two)).await;
         let refused = socket.hear().await;
         assert_eq!((&refused["type"], &refused["id"]), (&json!("error"), &json!("b")), "{refused}");
@@ -703,7 +724,7 @@ mod web_sockets {
         assert_eq!(socket.hear().await, json!({ "id": "b", "type": "complete" }));
 
         let mut other = Socket::begun(service, &json!({ "Digdir-Dialog-Token": two_token })).await;
-        other.subscribe("a", &subscription(two)).await;
+        other.follow("a", &subscription(two)).await;
         owner.patch(two, &progress(1)).silently().await.expect(204);
         other.news("a", two, UPDATED).await;
     }
@@ -835,7 +856,7 @@ mod web_sockets {
             assert_eq!(socket.hear().await["type"], "next");
         }
         let mut other = Socket::begun(service, &bearer).await;
-        other.subscribe("a", &subscription(id)).await;
+        other.follow("a", &subscription(id)).await;
         let refused = other.hear().await;
         assert_eq!(refused["payload"][0]["extensions"]["code"], "RATE_LIMITED", "{refused}");
     }
@@ -847,7 +868,7 @@ mod web_sockets {
         let (id, token) = dialog_with_token(&service).await;
         let bearer = json!({ "authorization": format!("Bearer {token}") });
         let mut socket = Socket::begun(&service, &bearer).await;
-        socket.subscribe("a", &subscription(id)).await;
+        socket.follow("a", &subscription(id)).await;
         service.owner().patch(id, &progress(1)).await.expect(204);
         socket.news("a", id, UPDATED).await;
         service.clock.advance_seconds(600);
@@ -860,7 +881,7 @@ mod web_sockets {
         let bearer = json!({ "authorization": format!("Bearer {token}") });
         let (mut busy, mut idle) =
             (Socket::begun(&service, &bearer).await, Socket::begun(&service, &bearer).await);
-        busy.subscribe("a", &subscription(id)).await;
+        busy.follow("a", &subscription(id)).await;
         service.owner().patch(id, &progress(3)).await.expect(204);
         busy.news("a", id, UPDATED).await;
         drop(service);
@@ -879,7 +900,7 @@ impl Socket {
         }
         // The client itself refuses an answer without the protocol that it has asked for.
         let (connection, _) = tokio_tungstenite::connect_async(request).await.ok()?;
-        Some(Self(connection).closed().await)
+        Some(Self(connection, VecDeque::new()).closed().await)
     }
 }
 

@@ -15,7 +15,7 @@ use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{Instrument, Span};
@@ -302,7 +302,7 @@ impl Connection {
             Said::Ping { payload: Some(payload) } => Ok(Some(json!({ "type": "pong", "payload": payload }))),
             Said::Ping { payload: None } => Ok(Some(json!({ "type": "pong" }))),
             Said::Pong {} => Ok(None),
-            Said::Subscribe { id, payload } => self.subscribe(id, payload),
+            Said::Subscribe { id, payload } => self.subscribe(id, payload).await,
             Said::Complete { id } => {
                 self.operations.remove(&id);
                 Ok(None)
@@ -327,8 +327,9 @@ impl Connection {
         Ok(())
     }
 
-    /// Begins an operation, or gives what is answered at once.
-    fn subscribe(&mut self, id: String, asked: Asked) -> Result<Option<Value>, Ending> {
+    /// Begins an operation, or gives what is answered at once. What the client says next is taken when the
+    /// operation has begun, so that it can know: a pong, for instance, comes after that.
+    async fn subscribe(&mut self, id: String, asked: Asked) -> Result<Option<Value>, Ending> {
         let (true, Some(credentials)) = (self.is_ready, self.credentials.clone()) else {
             return Err(UNAUTHORIZED);
         };
@@ -348,12 +349,15 @@ impl Connection {
         }
         let (graph, api, trace) = (Arc::clone(&self.graph), ApiState::clone(&self.api), self.trace.clone());
         let its_id = id.clone();
+        let (beginning, begun) = oneshot::channel::<()>();
         let answers = async move {
+            let beginning = beginning;
             let asked = asked.with_document(&graph.settings.documents);
             let asked = asked.map_err(|(code, message)| Box::new(code.response(message)));
             match asked.and_then(|asked| graph.prepare(&api, asked, circumstances)) {
                 Err(refusal) => one(refused(its_id, *refusal, &trace)),
                 Ok(Prepared::Single(operation)) => {
+                    drop(beginning);
                     let executed = timeout(graph.settings.timeout, graph.execute(*operation)).await;
                     let answer =
                         executed.unwrap_or_else(|_| Code::Busy.response("The operation took too long."));
@@ -393,6 +397,8 @@ impl Connection {
         let work = telemetry::traced(self.trace.0.clone(), work.instrument(Span::current()));
         let task = tokio::spawn(work).abort_handle();
         self.operations.insert(id, Operation { number, task });
+        // Nothing is sent: it has begun when the other end is gone.
+        let _ = begun.await;
         Ok(None)
     }
 
