@@ -7,6 +7,7 @@ use async_graphql::parser::types::{
     SelectionSet,
 };
 use async_graphql::{Name, Positioned, Value, Variables};
+use serde_json::Map;
 
 use super::error::Code;
 use crate::api::http::paging;
@@ -18,6 +19,8 @@ pub(super) const DEPTH: usize = 12;
 pub(super) const TOKENS: usize = 5_000;
 /// Most bytes of a name.
 pub(super) const NAME_BYTES: usize = 200;
+/// Most values of the variables, with those within lists and objects.
+pub(super) const VALUES: usize = 10_000;
 /// Most fields of the roots.
 pub(super) const ROOT_FIELDS: usize = 10;
 /// Most fields that are given another name.
@@ -26,6 +29,26 @@ pub(super) const ALIASES: usize = 15;
 pub(super) const FIELDS: usize = 2_000;
 /// Most fields of the answer; those of a list of dialogs count for each dialog that is asked for.
 pub(super) const ANSWER_FIELDS: usize = 250_000;
+
+/// Refuses variables that have more values than they may, each item of a list and each member counted.
+///
+/// # Errors
+/// They have.
+pub(super) fn check_values(variables: &Map<String, serde_json::Value>) -> Result<(), (Code, String)> {
+    fn count(value: &serde_json::Value, left: &mut usize) -> Option<()> {
+        *left = left.checked_sub(1)?;
+        match value {
+            serde_json::Value::Array(items) => items.iter().try_for_each(|item| count(item, left)),
+            serde_json::Value::Object(members) => members.values().try_for_each(|value| count(value, left)),
+            _ => Some(()),
+        }
+    }
+    let mut left = VALUES;
+    let counted = variables.values().try_for_each(|value| count(value, &mut left));
+    counted.ok_or_else(|| {
+        (Code::ComplexityLimit, format!("The variables of a request may have at most {VALUES} values."))
+    })
+}
 
 /// Refuses a document that has more tokens, or longer names, than it may, before it is parsed.
 ///

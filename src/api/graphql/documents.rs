@@ -13,6 +13,7 @@ use moka::sync::Cache;
 use serde_json::{Map, Value};
 
 use super::error::Code;
+use super::{cost, validation};
 
 /// What a document takes beside its text, in bytes.
 const OVERHEAD: usize = 256;
@@ -69,7 +70,7 @@ impl Documents {
         }
         let mut listed = HashMap::new();
         for (name, text) in texts {
-            parse_query(&text).map_err(|error| format!("{name} is no document of GraphQL: {error}."))?;
+            check(&text).map_err(|error| format!("{name} is no document of the graph: {error}"))?;
             // Files end with a line break, which clients may not send.
             for text in [text.as_str(), text.trim()] {
                 listed.insert(hash_of(text), Arc::from(text));
@@ -89,27 +90,28 @@ impl Documents {
     ) -> Result<Document, (Code, String)> {
         let named = extensions.and_then(|extensions| extensions.get("persistedQuery"));
         let named = named.filter(|named| !named.is_null()).map(read_hash).transpose()?;
-        let computed = text.as_deref().map(hash_of);
+        // It takes time.
+        let is_needed = named.is_some() || matches!(self, Self::Listed(_));
+        let computed = text.as_deref().filter(|_| is_needed).map(hash_of);
         if let (Some(named), Some(computed)) = (&named, &computed)
             && named != computed
         {
             let text = "extensions.persistedQuery.sha256Hash is not the hash of the query.";
             return Err((Code::BadRequest, text.to_owned()));
         }
-        let Some(hash) = computed.as_ref().or(named.as_ref()) else {
-            return Err((Code::BadRequest, "The member query is required.".to_owned()));
-        };
+        let missing = || (Code::BadRequest, "The member query is required.".to_owned());
         match self {
-            Self::Listed(listed) => match listed.get(hash) {
-                Some(text) => Ok(Document { text: text.to_string(), hash: None }),
-                None => {
+            Self::Listed(listed) => {
+                let hash = computed.or(named).ok_or_else(missing)?;
+                let text = listed.get(&hash).ok_or_else(|| {
                     let text = "Only the documents that were agreed on are carried out here.";
-                    Err((Code::DocumentNotAllowed, text.to_owned()))
-                }
-            },
+                    (Code::DocumentNotAllowed, text.to_owned())
+                })?;
+                Ok(Document { text: text.to_string(), hash: None })
+            }
             Self::Any(brought) => match text {
                 Some(text) => Ok(Document { text, hash: named }),
-                None => match brought.get(hash) {
+                None => match brought.get(&named.ok_or_else(missing)?) {
                     Some(text) => Ok(Document { text: text.to_string(), hash: None }),
                     // The text that clients look for.
                     None => Err((Code::UnknownDocument, "PersistedQueryNotFound".to_owned())),
@@ -124,6 +126,15 @@ impl Documents {
             brought.insert(hash, Arc::from(text));
         }
     }
+}
+
+/// Looks whether a document could be carried out with some variables.
+fn check(text: &str) -> Result<(), String> {
+    cost::check_tokens(text).map_err(|(_, message)| message)?;
+    parse_query(text).map_err(|error| format!("{error}."))?;
+    let errors = validation::check_document(text).err().unwrap_or_default();
+    let messages: Vec<String> = errors.into_iter().map(|error| error.message).collect();
+    if messages.is_empty() { Ok(()) } else { Err(messages.join("; ")) }
 }
 
 /// Reads `{ "version": 1, "sha256Hash": "…" }`.
@@ -161,13 +172,18 @@ mod tests {
         }
         fs::write(wrong.join("a.graphql"), "query {").unwrap();
         fs::write(folder.join("a.json"), "[]").unwrap();
+        fs::write(folder.join("c.json"), r#"{ "c": "{ nothing limits { nothing } }" }"#).unwrap();
         fs::write(folder.join("b.json"), r#"{ "b": "{ a" }"#).unwrap();
         for (path, expected) in [
             (folder.join("none"), "cannot be read"),
             (empty, "has no documents"),
-            (wrong, "a.graphql is no document of GraphQL"),
+            (wrong, "a.graphql is no document of the graph"),
             (folder.join("a.json"), "is no JSON object of texts"),
-            (folder.join("b.json"), "b is no document of GraphQL"),
+            (folder.join("b.json"), "b is no document of the graph"),
+            (
+                folder.join("c.json"),
+                "c is no document of the graph: Field `nothing` does not exist on type `Queries`; ",
+            ),
         ] {
             let error = Documents::listed(&path).err().unwrap();
             assert!(error.contains(expected), "{error}");

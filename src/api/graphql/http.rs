@@ -1,5 +1,6 @@
 //! The graph over HTTP (GraphQL over HTTP, draft of the GraphQL Foundation).
 
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,9 @@ use axum::extract::{Request, State};
 use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
-use serde::{Deserialize, Serialize};
+use serde::ser::Error;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
@@ -25,9 +28,9 @@ use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 use super::credentials::Credentials;
 use super::documents::{Document, Documents};
 use super::error::Code;
-use super::known::{self, KnownDocuments};
+use super::known::{Known, KnownDocuments};
 use super::subscription::{self, Marks};
-use super::{GraphSettings, Schema, cost, definition, event_stream, page, schema, web_socket};
+use super::{GraphSettings, Schema, cost, definition, event_stream, page, schema, validation, web_socket};
 use crate::api::ApiState;
 use crate::api::http::accept_language;
 use crate::api::http::body::{self, Unread};
@@ -45,7 +48,7 @@ pub(super) const BODY_BYTES: usize = 1_000_000;
 const COMPRESSED_BYTES: u64 = 1_024;
 
 /// Most errors that an answer tells.
-const MOST_ERRORS: usize = 100;
+pub(super) const MOST_ERRORS: usize = 100;
 
 const RESPONSE_JSON: &str = "application/graphql-response+json";
 const EVENT_STREAM: &str = "text/event-stream";
@@ -163,8 +166,6 @@ pub(super) enum Prepared {
 /// An operation that has one answer.
 pub(super) struct Single {
     request: async_graphql::Request,
-    query: String,
-    document: known::Document,
     /// What the fields of the root are called in the answer.
     keys: Vec<Name>,
 }
@@ -269,25 +270,16 @@ impl Graph {
         let refused = |message: String| Box::new(Code::BadRequest.response(message));
         let Asked { query, operation_name, variables, extensions, hash } = asked;
         let query = query.unwrap_or_default();
-        let document = match self.known.document(&query) {
-            Some(document) => document,
-            None => {
-                cost::check_tokens(&query).map_err(|(code, message)| Box::new(code.response(message)))?;
-                let document = parse_query(&query);
-                let document = document.map_err(|error| Box::new(Answer::from_errors(vec![error.into()])))?;
-                known::Document::New(document)
-            }
-        };
-        let mut variables = Variables::from_json(Value::Object(variables.unwrap_or_default()));
+        let given = variables.unwrap_or_default();
+        cost::check_values(&given).map_err(limited)?;
+        let mut variables = Variables::from_json(Value::Object(given.clone()));
+        let document = self.document(&query, &variables)?;
         let operation_name = operation_name.filter(|name| !name.is_empty());
         let operation = cost::operation(document.all(), operation_name.as_deref()).map_err(refused)?;
-        // The library looks at those, too, that are not asked for.
-        for (_, operation) in document.all().operations.iter() {
-            cost::check(document.all(), &operation.node, &variables, self.settings.introspection)
-                .map_err(|(code, message)| Box::new(code.response(message)))?;
-        }
+        validation::check_variables(operation, &given)
+            .map_err(|errors| Box::new(Answer::from_errors(errors)))?;
+        complete(&mut variables, operation);
         let kind = operation.ty;
-        complete(&mut variables, operation).map_err(refused)?;
         let keys = root_keys(document.all(), operation);
         if let Some(hash) = hash {
             self.settings.documents.remember(hash, &query);
@@ -318,42 +310,55 @@ impl Graph {
             Ok(caller) => request.data(caller),
             Err(refused) => request.data(refused),
         };
-        Ok(Prepared::Single(Box::new(Single { request, query, document, keys })))
+        Ok(Prepared::Single(Box::new(Single { request, keys })))
+    }
+
+    /// A document that is right, and asks for no more than it may.
+    fn document(&self, text: &str, variables: &Variables) -> Result<Arc<Known>, Box<Answer>> {
+        // Operations that are not asked for are looked at, too, when a document is validated.
+        let check_cost = |document: &ExecutableDocument| {
+            document.operations.iter().try_for_each(|(_, operation)| {
+                cost::check(document, &operation.node, variables, self.settings.introspection)
+                    .map_err(limited)
+            })
+        };
+        if let Some(known) = self.known.document(text) {
+            check_cost(known.all())?;
+            return Ok(known);
+        }
+        let refused = |errors| Box::new(Answer::from_errors(errors));
+        cost::check_tokens(text).map_err(limited)?;
+        let document = parse_query(text).map_err(|error| refused(vec![error.into()]))?;
+        check_cost(&document)?;
+        validation::check_document(text).map_err(refused)?;
+        Ok(self.known.remember(text, document))
     }
 
     /// Carries out an operation that has one answer.
     pub(super) async fn execute(&self, operation: Single) -> Answer {
-        let Single { request, query, document, keys } = operation;
+        let Single { request, keys } = operation;
         let mut answer = self.schema.execute(request).await;
         if answer.errors.is_empty() {
-            self.known.remember(&query, document);
             answer.data = mended(answer.data, &keys);
         }
         answer
     }
 }
 
+/// The answer to a request that asks for more than it may.
+fn limited((code, message): (Code, String)) -> Box<Answer> {
+    Box::new(code.response(message))
+}
+
 /// Gives variables that are left out their defaults, which the library does not do for those that decide
 /// whether a field is there.
-///
-/// # Errors
-/// One that has to be there is missing.
-fn complete(variables: &mut Variables, operation: &OperationDefinition) -> Result<(), String> {
+fn complete(variables: &mut Variables, operation: &OperationDefinition) {
     for definition in &operation.variable_definitions {
-        let VariableDefinition { name, var_type, default_value, .. } = &definition.node;
-        let value = match variables.get(&name.node) {
-            None => default_value.as_ref().map(|value| value.node.clone()),
-            value => value.cloned(),
+        let VariableDefinition { name, default_value: Some(default), .. } = &definition.node else {
+            continue;
         };
-        match value {
-            None | Some(async_graphql::Value::Null) if !var_type.node.nullable => {
-                return Err(format!("The variable ${} of type {} is required.", name.node, var_type.node));
-            }
-            Some(value) => drop(variables.insert(name.node.clone(), value)),
-            None => {}
-        }
+        variables.entry(name.node.clone()).or_insert_with(|| default.node.clone());
     }
-    Ok(())
 }
 
 /// What the fields of the root are called, in the order in which they are asked for.
@@ -482,8 +487,7 @@ fn render(answer: Answer, form: Form, accepted: Form, trace: &TraceId) -> Respon
 }
 
 fn json_response(status: StatusCode, body: &Told, accepted: Form, headers: HeaderMap) -> Response {
-    let bytes = serde_json::to_vec(body).unwrap_or_default();
-    let mut response = Response::new(Body::from(bytes));
+    let mut response = Response::new(Body::from(body.to_json()));
     *response.status_mut() = status;
     let media_type = match accepted {
         Form::Response => "application/graphql-response+json; charset=utf-8",
@@ -539,13 +543,71 @@ pub(super) fn document(mut answer: Answer, form: Form, trace: &TraceId) -> (Stat
     (status, Told { errors: errors.collect(), data, extensions: None })
 }
 
-/// The body of an answer; what was asked for is as large as it is, and written without a detour.
-#[derive(Serialize)]
+/// The body of an answer.
 pub(super) struct Told {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<async_graphql::Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     extensions: Option<Value>,
+}
+
+impl Told {
+    /// It as JSON.
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut json = Vec::new();
+        let begin = |name: &str, json: &mut Vec<u8>| {
+            json.push(if json.is_empty() { b'{' } else { b',' });
+            let _ = write!(json, "\"{name}\":");
+        };
+        // Writing into memory does not fail.
+        if !self.errors.is_empty() {
+            begin("errors", &mut json);
+            let _ = serde_json::to_writer(&mut json, &self.errors);
+        }
+        if let Some(data) = &self.data {
+            begin("data", &mut json);
+            write_data(data, &mut json);
+        }
+        if let Some(extensions) = &self.extensions {
+            begin("extensions", &mut json);
+            let _ = serde_json::to_writer(&mut json, extensions);
+        }
+        json.push(b'}');
+        json
+    }
+}
+
+impl Serialize for Told {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let json = String::from_utf8(self.to_json()).map_err(S::Error::custom)?;
+        RawValue::from_string(json).map_err(S::Error::custom)?.serialize(serializer)
+    }
+}
+
+/// Writes what was asked for as JSON, which bytes already are: see [`Shown`](super::selection::Shown).
+fn write_data(data: &async_graphql::Value, json: &mut Vec<u8>) {
+    use async_graphql::Value;
+    match data {
+        Value::Binary(shown) => json.extend_from_slice(shown),
+        Value::Object(members) => {
+            json.push(b'{');
+            for (index, (name, member)) in members.iter().enumerate() {
+                let _ = write!(json, "{}\"{name}\":", if index > 0 { "," } else { "" });
+                write_data(member, json);
+            }
+            json.push(b'}');
+        }
+        Value::List(items) => {
+            json.push(b'[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    json.push(b',');
+                }
+                write_data(item, json);
+            }
+            json.push(b']');
+        }
+        leaf => {
+            let _ = serde_json::to_writer(json, leaf);
+        }
+    }
 }

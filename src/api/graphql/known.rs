@@ -1,10 +1,9 @@
 //! Documents that have been carried out before: clients have a few, which they send again and again with
 //! other variables.
 //!
-//! That a document is right does not depend on variables, but for the arguments that they stand for. So
-//! one that was found to be right is not parsed again, and, where arguments are those of root fields
-//! alone, it is validated and resolved in *outline*: what is selected of dialogs is left out, and filled
-//! in by [`selection`](super::selection).
+//! That a document is right does not depend on variables. So one that was found to be right is neither
+//! parsed nor validated again, and, where arguments are those of root fields alone, it is resolved in
+//! *outline*: what is selected of dialogs is left out, and filled in by [`selection`](super::selection).
 
 use std::any::Any;
 use std::collections::{HashMap, HashSet};
@@ -35,53 +34,17 @@ impl KnownDocuments {
     }
 
     /// The document with this text, if it is known.
-    pub fn document(&self, text: &str) -> Option<Document> {
-        self.0.get(text).map(Document::Known)
+    pub fn document(&self, text: &str) -> Option<Arc<Known>> {
+        self.0.get(text)
     }
 
     /// Remembers a document that was found to be right.
-    pub fn remember(&self, text: &str, document: Document) {
-        if let Document::New(document) = document
-            && text.len() <= BYTES_EACH
-        {
-            self.0.insert(text.into(), Arc::new(Known::new(document)));
+    pub fn remember(&self, text: &str, document: ExecutableDocument) -> Arc<Known> {
+        let known = Arc::new(Known::new(document));
+        if text.len() <= BYTES_EACH {
+            self.0.insert(text.into(), Arc::clone(&known));
         }
-    }
-}
-
-/// A document that is to be carried out.
-pub(super) enum Document {
-    New(ExecutableDocument),
-    Known(Arc<Known>),
-}
-
-impl Document {
-    /// All of it.
-    pub fn all(&self) -> &ExecutableDocument {
-        match self {
-            Self::New(document) => document,
-            Self::Known(known) => &known.document,
-        }
-    }
-
-    /// A request to carry it out; `text` is its text.
-    pub fn request(&self, text: &str) -> Request {
-        let mut request = Request::new(text);
-        match self {
-            Self::New(document) => {
-                request.set_parsed_query(document.clone());
-            }
-            Self::Known(known) => match &known.outline {
-                None => {
-                    request.set_parsed_query(known.document.clone());
-                }
-                Some(outline) => {
-                    request.set_parsed_query(outline.document.clone());
-                    request = request.data(Arc::clone(known));
-                }
-            },
-        }
-        request
+        known
     }
 }
 
@@ -109,6 +72,26 @@ impl Known {
     fn new(document: ExecutableDocument) -> Self {
         let outline = Outline::of(&document);
         Self { document, outline }
+    }
+
+    /// All of it.
+    pub fn all(&self) -> &ExecutableDocument {
+        &self.document
+    }
+
+    /// A request to carry it out; `text` is its text.
+    pub fn request(self: &Arc<Self>, text: &str) -> Request {
+        let mut request = Request::new(text);
+        match &self.outline {
+            None => {
+                request.set_parsed_query(self.document.clone());
+            }
+            Some(outline) => {
+                request.set_parsed_query(outline.document.clone());
+                request = request.data(Arc::clone(self));
+            }
+        }
+        request
     }
 
     /// Its fragments.

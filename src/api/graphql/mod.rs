@@ -27,6 +27,7 @@ mod shape;
 mod subscription;
 #[cfg(test)]
 mod tests;
+mod validation;
 mod vocabulary;
 mod web_socket;
 
@@ -36,7 +37,7 @@ use std::time::Duration;
 use async_graphql::registry::Registry;
 use async_graphql::{
     Context, Enum, InputType, InputValueError, InputValueResult, Object, Result, SDLExportOptions,
-    SimpleObject, TypeDirective, Value,
+    SimpleObject, TypeDirective, ValidationMode, Value,
 };
 use axum::http::HeaderValue;
 
@@ -85,11 +86,9 @@ type Schema = async_graphql::Schema<Queries, Mutations, Subscriptions>;
 fn schema(introspection: bool) -> Schema {
     // What a request may ask for is measured before: see `cost`.
     let schema = Schema::build(Queries, Mutations, Subscriptions).limit_recursive_depth(64);
-    if introspection {
-        schema.finish()
-    } else {
-        schema.disable_introspection().disable_suggestions().finish()
-    }
+    // Documents are validated before, too: see `validation`.
+    let schema = schema.validation_mode(ValidationMode::Fast);
+    if introspection { schema.finish() } else { schema.disable_introspection().finish() }
 }
 
 /// The graph in the Schema Definition Language.

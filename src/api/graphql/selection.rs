@@ -1,23 +1,28 @@
 //! What is selected below a field, filled in at once.
 //!
-//! The library resolves every field of every object as a future of its own. Of dialogs, which are there
-//! as a whole, that would cost more than everything else about an answer: so for each type a plan is made
-//! of what is selected, which then holds for all objects of a list.
+//! The library resolves every field of every object as a future of its own, and makes a tree of values
+//! that is written when it is whole. Of dialogs, which are there as a whole, that would cost more than
+//! everything else about an answer: so for each type a plan is made of what is selected, which then holds
+//! for all objects of a list, and by which they are written.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt::Display;
+use std::io::Write;
 use std::sync::Arc;
 
-use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::{Field, FragmentDefinition, Selection, SelectionSet};
 use async_graphql::registry::Registry;
 use async_graphql::{
-    Context, ContextBase, ContextSelectionSet, Name, OutputType, Positioned, ScalarType, ServerResult, Value,
+    Context, ContextBase, ContextSelectionSet, Name, OutputType, Positioned, ServerResult, Value,
 };
 
 use super::known::Known;
 use super::shape::{Id, Url};
 use crate::timestamp::Timestamp;
+
+/// Bytes of a dialog, or of a page of dialogs, as it is usually shown.
+const USUAL_BYTES: usize = 8 * 1024;
 
 /// Fragments by name.
 type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
@@ -124,32 +129,47 @@ pub(super) trait Show {
     /// Makes a plan of what is selected.
     fn plan(selected: &Selected<'_>) -> Self::Plan;
 
-    /// What is selected of this value.
-    fn show(&self, plan: &Self::Plan) -> Value;
+    /// Writes what is selected of this value, as JSON.
+    fn show(&self, plan: &Self::Plan, to: &mut Vec<u8>);
 }
 
 macro_rules! leaf {
-    ($($type:ty: $value:ident => $shown:expr;)+) => { $(
+    ($($type:ty: |$value:ident, $to:ident| $shown:expr;)+) => { $(
         impl Show for $type {
             type Plan = ();
 
             fn plan(_: &Selected<'_>) {}
 
-            fn show(&self, (): &()) -> Value {
+            fn show(&self, (): &(), $to: &mut Vec<u8>) {
                 let $value = self;
-                $shown
+                $shown;
             }
         }
     )+ };
 }
 
 leaf! {
-    String: text => Value::String(text.clone());
-    bool: value => Value::Boolean(*value);
-    i32: number => Value::Number((*number).into());
-    Timestamp: moment => ScalarType::to_value(moment);
-    Id: id => ScalarType::to_value(id);
-    Url: url => ScalarType::to_value(url);
+    String: |text, to| write_text(text, to);
+    bool: |value, to| to.extend_from_slice(if *value { b"true" } else { b"false" });
+    i32: |number, to| write_plain(*number, to);
+    Timestamp: |moment, to| write_quoted(moment, to);
+    Id: |id, to| write_quoted(id.0, to);
+    Url: |url, to| write_text(url.as_str(), to);
+}
+
+/// Writes a text, whatever is in it.
+fn write_text(text: &str, to: &mut Vec<u8>) {
+    // Only writing can fail, and not into memory.
+    let _ = serde_json::to_writer(to, text);
+}
+
+fn write_plain(value: impl Display, to: &mut Vec<u8>) {
+    let _ = write!(to, "{value}");
+}
+
+/// Writes what has no character that would have to be escaped.
+pub(super) fn write_quoted(value: impl Display, to: &mut Vec<u8>) {
+    let _ = write!(to, "\"{value}\"");
 }
 
 impl<T: Show> Show for Option<T> {
@@ -159,8 +179,11 @@ impl<T: Show> Show for Option<T> {
         T::plan(selected)
     }
 
-    fn show(&self, plan: &T::Plan) -> Value {
-        self.as_ref().map_or(Value::Null, |value| value.show(plan))
+    fn show(&self, plan: &T::Plan, to: &mut Vec<u8>) {
+        match self {
+            Some(value) => value.show(plan, to),
+            None => to.extend_from_slice(b"null"),
+        }
     }
 }
 
@@ -171,38 +194,48 @@ impl<T: Show> Show for Vec<T> {
         T::plan(selected)
     }
 
-    fn show(&self, plan: &T::Plan) -> Value {
-        Value::List(self.iter().map(|value| value.show(plan)).collect())
+    fn show(&self, plan: &T::Plan, to: &mut Vec<u8>) {
+        to.push(b'[');
+        for (index, value) in self.iter().enumerate() {
+            if index > 0 {
+                to.push(b',');
+            }
+            value.show(plan, to);
+        }
+        to.push(b']');
     }
 }
 
 /// Shows one field of an object.
-pub(super) type Member<T> = Box<dyn Fn(&T) -> Value + Send + Sync>;
+pub(super) type Member<T> = Box<dyn Fn(&T, &mut Vec<u8>) + Send + Sync>;
 
-/// What is to be shown of objects of one type: keys, and what they stand for.
-pub(super) struct ObjectPlan<T>(Vec<(Name, Member<T>)>);
+/// What is to be shown of objects of one type: what is written before a field, and the field.
+pub(super) struct ObjectPlan<T>(Vec<(Vec<u8>, Member<T>)>);
 
 impl<T: OutputType + 'static> ObjectPlan<T> {
     /// `member` gives what a field, by its name, stands for, with what is selected below it.
     pub fn new(selected: &Selected<'_>, member: impl Fn(&str, &Selected<'_>) -> Option<Member<T>>) -> Self {
         let of = T::type_name();
-        let fields = selected.fields(&of).into_iter();
-        let members = fields.map(|(field, below)| {
+        let fields = selected.fields(&of).into_iter().enumerate();
+        let members = fields.map(|(index, (field, below))| {
             let shown = member(field.name.node.as_str(), &below).unwrap_or_else(|| {
                 // The document is right, so it can be nothing but `__typename`.
                 let name = of.clone().into_owned();
-                Box::new(move |_| Value::String(name.clone()))
+                Box::new(move |_, to| write_quoted(&name, to))
             });
-            (field.response_key().node.clone(), shown)
+            let begin = if index == 0 { '{' } else { ',' };
+            (format!("{begin}\"{}\":", field.response_key().node).into_bytes(), shown)
         });
         Self(members.collect())
     }
 
-    /// What is selected of an object.
-    pub fn show(&self, object: &T) -> Value {
-        Value::Object(
-            self.0.iter().map(|(key, shown)| (key.clone(), shown(object))).collect::<IndexMap<_, _>>(),
-        )
+    /// Writes what is selected of an object.
+    pub fn show(&self, object: &T, to: &mut Vec<u8>) {
+        for (before, shown) in &self.0 {
+            to.extend_from_slice(before);
+            shown(object, to);
+        }
+        to.extend_from_slice(if self.0.is_empty() { b"{}" } else { b"}" });
     }
 }
 
@@ -212,7 +245,7 @@ pub(super) fn member<T: 'static, F: Show + 'static>(
     get: for<'x> fn(&'x T) -> &'x F,
 ) -> Member<T> {
     let plan = F::plan(below);
-    Box::new(move |object| get(object).show(&plan))
+    Box::new(move |object, to| get(object).show(&plan, to))
 }
 
 /// Whether a field of the graph is called like a member of an object: `dueAt` like `due_at`.
@@ -234,7 +267,7 @@ pub(super) fn is_called(field: &str, member: &str) -> bool {
     field.next().is_none()
 }
 
-/// A value that is shown at once.
+/// A value that is shown at once: to the library it is bytes, which are the JSON of what is selected.
 #[derive(Clone, Debug)]
 pub(super) struct Shown<T>(pub T);
 
@@ -254,10 +287,12 @@ impl<T: OutputType + Show> OutputType for Shown<T> {
     async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
         let known = known(ctx);
         let plan = || T::plan(&Selected::new(known, &ctx.query_env.fragments, field));
-        Ok(match known.and_then(|known| known.plan(field.pos, plan)) {
-            Some(plan) => self.0.show(plan),
-            None => self.0.show(&plan()),
-        })
+        let mut json = Vec::with_capacity(USUAL_BYTES);
+        match known.and_then(|known| known.plan(field.pos, plan)) {
+            Some(plan) => self.0.show(plan, &mut json),
+            None => self.0.show(&plan(), &mut json),
+        }
+        Ok(Value::Binary(json.into()))
     }
 }
 

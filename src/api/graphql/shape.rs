@@ -111,6 +111,12 @@ impl ScalarType for Timestamp {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Url(String);
 
+impl Url {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl Of<String> for Url {
     fn of(url: String) -> Self {
         Self(url)
@@ -170,8 +176,8 @@ macro_rules! object {
                 })
             }
 
-            fn show(&self, plan: &Self::Plan) -> async_graphql::Value {
-                plan.show(self)
+            fn show(&self, plan: &Self::Plan, to: &mut Vec<u8>) {
+                plan.show(self, to);
             }
         }
     };
@@ -200,8 +206,10 @@ macro_rules! enumeration {
 
             fn plan(_: &$crate::api::graphql::selection::Selected<'_>) {}
 
-            fn show(&self, (): &()) -> async_graphql::Value {
-                async_graphql::resolver_utils::enum_value(*self)
+            fn show(&self, (): &(), to: &mut Vec<u8>) {
+                use async_graphql::resolver_utils::EnumType;
+                let item = Self::items().iter().find(|item| item.value == *self);
+                $crate::api::graphql::selection::write_quoted(item.map_or("", |item| item.name), to);
             }
         }
     };
