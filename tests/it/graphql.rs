@@ -451,7 +451,11 @@ mod requests {
             get("{ __typename }").await.expect(200).json(),
             json!({ "data": { "__typename": "Queries" } })
         );
-        let mutation = get("mutation { setSystemLabel(input: {}) { success } }").await;
+        let mutation = format!(
+            "mutation {{ setSystemLabel(input: {{ dialogId: \"{}\", addLabels: [], removeLabels: [] }}) {{ success }} }}",
+            Uuid::nil()
+        );
+        let mutation = get(&mutation).await;
         assert_eq!(refusal(&mutation), (405, "METHOD_NOT_ALLOWED".to_owned()));
         assert_eq!(mutation.header("allow"), Some("POST"));
         assert_eq!(refusal(&person.get("/graphql").await), (400, "BAD_REQUEST".to_owned()));

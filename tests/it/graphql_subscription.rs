@@ -31,6 +31,8 @@ fn subscription(id: Uuid) -> Value {
 async fn dialog_with_token(service: &Service) -> (Uuid, String) {
     let id = service.owner().created(&dialog()).await;
     let token = token_of(service, id).await;
+    // That it was opened is told, too, and not to those who follow it only from now on.
+    service.database.settle().await;
     (id, token)
 }
 

@@ -22,6 +22,7 @@ mod graphql_errors;
 mod graphql_more;
 mod graphql_schema;
 mod graphql_subscription;
+mod graphql_validation;
 mod harness;
 mod immutability;
 mod instances;

@@ -27,6 +27,9 @@ pub(super) const ROOT_FIELDS: usize = 10;
 pub(super) const ALIASES: usize = 15;
 /// Most fields, with those of fragments as often as they are spread.
 pub(super) const FIELDS: usize = 2_000;
+/// The same for all operations and fragments of a document together, used or not: so much validation has
+/// to look at.
+pub(super) const DOCUMENT_FIELDS: usize = 10_000;
 /// Most fields of the answer; those of a list of dialogs count for each dialog that is asked for.
 pub(super) const ANSWER_FIELDS: usize = 250_000;
 
@@ -113,6 +116,50 @@ fn text_length(rest: &str) -> usize {
         }
     }
     rest.len()
+}
+
+/// Refuses a document that is more work to validate than it may be.
+///
+/// # Errors
+/// It is.
+pub(super) fn check_document(document: &ExecutableDocument) -> Result<(), (Code, String)> {
+    fn count<'a>(
+        document: &'a ExecutableDocument,
+        set: &'a SelectionSet,
+        within: &mut Vec<&'a Name>,
+        left: &mut usize,
+    ) -> Option<()> {
+        set.items.iter().try_for_each(|selection| {
+            *left = left.checked_sub(1)?;
+            match &selection.node {
+                Selection::Field(field) => count(document, &field.node.selection_set.node, within, left),
+                Selection::InlineFragment(fragment) => {
+                    count(document, &fragment.node.selection_set.node, within, left)
+                }
+                Selection::FragmentSpread(spread) => {
+                    let name = &spread.node.fragment_name.node;
+                    let fragment = document.fragments.get(name).filter(|_| !within.contains(&name));
+                    let Some(fragment) = fragment else { return Some(()) };
+                    within.push(name);
+                    let counted = count(document, &fragment.node.selection_set.node, within, left);
+                    within.pop();
+                    counted
+                }
+            }
+        })
+    }
+    let operations = document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
+    let fragments = document.fragments.values().map(|fragment| &fragment.node.selection_set.node);
+    let mut left = DOCUMENT_FIELDS;
+    let counted =
+        operations.chain(fragments).try_for_each(|set| count(document, set, &mut Vec::new(), &mut left));
+    counted.ok_or_else(|| {
+        let text = format!(
+            "The operations and fragments of a document may have at most {DOCUMENT_FIELDS} fields together, \
+             those of fragments counted wherever they are spread."
+        );
+        (Code::ComplexityLimit, text)
+    })
 }
 
 /// The operation that is to be carried out.

@@ -131,7 +131,8 @@ impl Documents {
 /// Looks whether a document could be carried out with some variables.
 fn check(text: &str) -> Result<(), String> {
     cost::check_tokens(text).map_err(|(_, message)| message)?;
-    parse_query(text).map_err(|error| format!("{error}."))?;
+    let document = parse_query(text).map_err(|error| format!("{error}."))?;
+    cost::check_document(&document).map_err(|(_, message)| message)?;
     let errors = validation::check_document(text).err().unwrap_or_default();
     let messages: Vec<String> = errors.into_iter().map(|error| error.message).collect();
     if messages.is_empty() { Ok(()) } else { Err(messages.join("; ")) }

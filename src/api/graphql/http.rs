@@ -329,6 +329,7 @@ impl Graph {
         let refused = |errors| Box::new(Answer::from_errors(errors));
         cost::check_tokens(text).map_err(limited)?;
         let document = parse_query(text).map_err(|error| refused(vec![error.into()]))?;
+        cost::check_document(&document).map_err(limited)?;
         check_cost(&document)?;
         validation::check_document(text).map_err(refused)?;
         Ok(self.known.remember(text, document))
