@@ -19,7 +19,7 @@ use crate::dialog::refusal::Refusal;
 use crate::json::{Failures, Path};
 
 /// Most parties of a page.
-const MOST_PARTIES: i32 = 1_000;
+pub(super) const MOST_PARTIES: i32 = 1_000;
 
 object! {
     /// A party that the user can represent.

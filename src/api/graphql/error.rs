@@ -40,7 +40,8 @@ pub(super) enum Code {
 }
 
 impl Code {
-    const ALL: [Self; 13] = [
+    /// All of them.
+    pub(super) const ALL: [Self; 13] = [
         Self::NotAuthorized,
         Self::UserTypeUnknown,
         Self::BadRequest,

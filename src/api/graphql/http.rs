@@ -45,7 +45,7 @@ use crate::store::Position;
 pub(super) const BODY_BYTES: usize = 1_000_000;
 
 /// Fewest bytes of an answer that are worth to be compressed.
-const COMPRESSED_BYTES: u64 = 1_024;
+pub(super) const COMPRESSED_BYTES: u64 = 1_024;
 
 /// Most errors that an answer tells.
 pub(super) const MOST_ERRORS: usize = 100;

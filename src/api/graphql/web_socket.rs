@@ -46,7 +46,7 @@ const SEND_PATIENCE: Duration = Duration::from_secs(30);
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Most operations of a connection at a time.
-const MOST_OPERATIONS: usize = 20;
+pub(super) const MOST_OPERATIONS: usize = 20;
 
 /// How much of what operations have to say waits for the client before they wait themselves.
 const WAITING_MESSAGES: usize = 4;

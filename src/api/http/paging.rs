@@ -7,7 +7,8 @@ use crate::search::{Cursor, OrderBy, Page, Seal};
 
 /// Items on a page of which no size is asked for.
 pub const DEFAULT_LIMIT: u16 = 100;
-const MAX_LIMIT: i64 = 1_000;
+/// Most items on a page.
+pub const MAX_LIMIT: i64 = 1_000;
 
 /// Which items come first.
 pub const ORDER_BY: Parameter = Parameter::query::<Option<String>>(
