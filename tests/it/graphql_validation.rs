@@ -130,3 +130,21 @@ async fn a_document_is_not_more_work_than_it_may_be() {
         );
     }
 }
+
+#[tokio::test]
+async fn an_object_of_which_nothing_is_selected_is_one() {
+    const QUERY: &str = "query ($skip: Boolean! = true) {
+        limits { endUserSearch { maxPartyFilterValues @skip(if: $skip) } serviceOwnerSearch @skip(if: $skip) { __typename } }
+        serviceResources(includeUnauthorized: true) { items { serviceResource { links { metadata @skip(if: $skip) } } } }
+        parties { party @skip(if: $skip) } }";
+    let service = Service::shared().await;
+    let answer = ask(&service.person(), QUERY, &json!({})).await.expect(200).json();
+    assert_eq!(answer["data"]["limits"], json!({ "endUserSearch": {} }));
+    let services = answer["data"]["serviceResources"]["items"].as_array().expect("a list");
+    assert!(!services.is_empty());
+    for service in services {
+        assert_eq!(*service, json!({ "serviceResource": { "links": {} } }));
+    }
+    let parties = answer["data"]["parties"].as_array().expect("a list");
+    assert!(!parties.is_empty() && parties.iter().all(|party| *party == json!({})), "{answer}");
+}

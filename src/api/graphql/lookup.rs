@@ -4,6 +4,7 @@ use async_graphql::{Result, SimpleObject};
 
 use super::dialog::Localization;
 use super::error::top_level;
+use super::selection::Shown;
 use super::shape::{Id, Of, errors, object};
 use super::vocabulary::DialogLookupGrantType;
 use crate::access::caller::Caller;
@@ -20,7 +21,7 @@ use crate::dialog::refusal::Refusal;
 #[derive(Clone, Debug, SimpleObject)]
 pub(super) struct DialogLookupPayload {
     /// The dialog; null where there are errors.
-    lookup: Option<DialogLookup>,
+    lookup: Option<Shown<DialogLookup>>,
     /// Why there is none.
     errors: Vec<DialogLookupError>,
 }
@@ -160,7 +161,7 @@ pub(super) async fn look_up(
     };
     let failure = match api.app.lookup(Reader::EndUser(caller, languages), &reference, languages).await {
         Ok(view) => {
-            return Ok(DialogLookupPayload { lookup: Some(DialogLookup::of(view)), errors: Vec::new() });
+            return Ok(DialogLookupPayload { lookup: Some(Of::of(view)), errors: Vec::new() });
         }
         Err(failure) => failure,
     };

@@ -206,10 +206,7 @@ impl Queries {
         let opened = api.app.end_user_dialog(caller(ctx)?, dialog_id.0, languages, false, parts).await;
         let error = match opened {
             Ok(view) => {
-                return Ok(DialogByIdPayload {
-                    dialog: Some(Box::new(Shown(Dialog::of(view)))),
-                    errors: Vec::new(),
-                });
+                return Ok(DialogByIdPayload { dialog: Some(Box::new(Of::of(view))), errors: Vec::new() });
             }
             Err(Failure::Refused(refusal)) => refusal,
             Err(failure) => return Err(top_level(failure)),
@@ -273,15 +270,15 @@ impl Queries {
         )]
         first: Option<i32>,
         #[graphql(desc = "The last party of the page before.")] after: Option<String>,
-    ) -> Result<Vec<AuthorizedParty>> {
+    ) -> Result<Shown<Vec<AuthorizedParty>>> {
         let wanted = catalogue::wanted_parties(parties_filter, include_deleted, first, after)?;
-        catalogue::parties(ctx.data::<ApiState>()?, caller(ctx)?, wanted.as_ref()).await
+        catalogue::parties(ctx.data::<ApiState>()?, caller(ctx)?, wanted.as_ref()).await.map(Shown)
     }
 
     /// Whom the user can represent.
     #[graphql(deprecation = "The field is called parties.")]
-    async fn get_parties(&self, ctx: &Context<'_>) -> Result<Vec<AuthorizedParty>> {
-        catalogue::parties(ctx.data::<ApiState>()?, caller(ctx)?, None).await
+    async fn get_parties(&self, ctx: &Context<'_>) -> Result<Shown<Vec<AuthorizedParty>>> {
+        catalogue::parties(ctx.data::<ApiState>()?, caller(ctx)?, None).await.map(Shown)
     }
 
     /// The services that the user may see dialogs about, as far as there are such dialogs.
@@ -292,7 +289,7 @@ impl Queries {
         parties: Option<Vec<String>>,
         #[graphql(default = false, desc = "Whether to list all services, whatever the user may see.")]
         include_unauthorized: bool,
-    ) -> Result<ServiceResourceMetadata> {
+    ) -> Result<Shown<ServiceResourceMetadata>> {
         let api = ctx.data::<ApiState>()?;
         let (caller, languages) = (caller(ctx)?, ctx.data::<Languages>()?);
         let mut failures = Failures::new();
@@ -312,9 +309,9 @@ impl Queries {
     }
 
     /// The limits of searches.
-    async fn limits(&self, ctx: &Context<'_>) -> Result<Limits> {
+    async fn limits(&self, ctx: &Context<'_>) -> Result<Shown<Limits>> {
         caller(ctx)?;
-        Ok(Limits::of(public::limits()))
+        Ok(Of::of(public::limits()))
     }
 }
 

@@ -363,7 +363,7 @@ pub(super) async fn search(
     };
     match api.app.end_user_search(caller, &search, languages, parts).await {
         Ok(page) => Ok(SearchDialogsPayload {
-            items: Some(Shown(Of::of(page.items))),
+            items: Some(Of::of(page.items)),
             has_next_page: page.has_next_page,
             continuation_token: page.continuation_token,
             order_by: shown(&search.page.order),

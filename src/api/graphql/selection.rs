@@ -18,7 +18,7 @@ use async_graphql::{
 };
 
 use super::known::Known;
-use super::shape::{Id, Url};
+use super::shape::{Id, Of, Url};
 use crate::timestamp::Timestamp;
 
 /// Bytes of a dialog, or of a page of dialogs, as it is usually shown.
@@ -270,6 +270,12 @@ pub(super) fn is_called(field: &str, member: &str) -> bool {
 /// A value that is shown at once: to the library it is bytes, which are the JSON of what is selected.
 #[derive(Clone, Debug)]
 pub(super) struct Shown<T>(pub T);
+
+impl<V, T: Of<V>> Of<V> for Shown<T> {
+    fn of(value: V) -> Self {
+        Self(T::of(value))
+    }
+}
 
 impl<T: OutputType + Show> OutputType for Shown<T> {
     fn type_name() -> Cow<'static, str> {

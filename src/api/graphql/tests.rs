@@ -52,6 +52,10 @@ fn the_page_has_the_limits() {
         ("fields of the root", cost::ROOT_FIELDS.to_string()),
         ("fields with an alias", cost::ALIASES.to_string()),
         ("fields and fragments, those of a fragment each time it is spread", cost::FIELDS.to_string()),
+        (
+            "the same, of all operations and fragments of a document together",
+            cost::DOCUMENT_FIELDS.to_string(),
+        ),
         ("fields of the answer", cost::ANSWER_FIELDS.to_string()),
         ("values of the variables, with those within lists and objects", cost::VALUES.to_string()),
         (page_size.as_str(), paging::MAX_LIMIT.to_string()),

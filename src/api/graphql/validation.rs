@@ -203,7 +203,7 @@ fn sentence<const CONST: bool, V: Value<CONST>>(
         Error::NonUniqueFieldNames { path, field_name, .. } => {
             format!("{} is there more than once.", at(&path.push(*field_name)))
         }
-        other => format!("{root}: {}.", other.message()),
+        Error::NonFiniteFloat { path, .. } => format!("{} must be a finite number.", at(path)),
     }
 }
 
