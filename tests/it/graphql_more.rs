@@ -343,11 +343,13 @@ mod documents {
         // Nothing is remembered of a request without a hash, and of one that is wrong.
         data(&person, &query, &json!({})).await;
         assert_eq!(refusal(&post(&person, &json!({ "extensions": named })).await), refusal(&unknown));
-        let wrong = format!("{{ nothing # {}", service.unique());
-        let body = json!({ "query": wrong, "extensions": by_hash(&hash_of(&wrong)) });
-        assert_eq!(refusal(&post(&person, &body).await), bad_request());
-        let body = json!({ "extensions": by_hash(&hash_of(&wrong)) });
-        assert_eq!(refusal(&post(&person, &body).await), refusal(&unknown));
+        for wrong in ["{ nothing", "{ nothing }"] {
+            let wrong = format!("{wrong} # {}", service.unique());
+            let body = json!({ "query": wrong, "extensions": by_hash(&hash_of(&wrong)) });
+            assert_eq!(refusal(&post(&person, &body).await), bad_request());
+            let body = json!({ "extensions": by_hash(&hash_of(&wrong)) });
+            assert_eq!(refusal(&post(&person, &body).await), refusal(&unknown));
+        }
 
         let expected = json!({ "data": { "__typename": "Queries" } });
         let brought = post(&person, &json!({ "query": query, "extensions": named })).await;

@@ -25,6 +25,10 @@ fn archived(id: &str) -> Value {
     json!({ "dialogId": id, "addLabels": ["ARCHIVE"], "removeLabels": [] })
 }
 
+fn repeated(times: usize, part: impl Fn(usize) -> String) -> String {
+    (0..times).map(part).collect::<Vec<_>>().concat()
+}
+
 async fn labels(service: &Service, id: Uuid) -> Value {
     service.owner().dialog(id).await["endUserContext"]["systemLabels"].clone()
 }
@@ -72,22 +76,6 @@ async fn a_mutation_is_begun_only_when_all_of_it_is_right() {
 }
 
 #[tokio::test]
-async fn a_document_that_is_wrong_is_not_remembered() {
-    use aws_lc_rs::digest::{SHA256, digest};
-    let service = Service::shared().await;
-    let person = service.person();
-    let query = format!("{{ limits {{ nothing }} }} # {}", Uuid::from_u128(7));
-    let hash: String =
-        digest(&SHA256, query.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    let by_hash = json!({ "persistedQuery": { "version": 1, "sha256Hash": hash } });
-    let brought = json!({ "query": query, "extensions": by_hash });
-    let call = || person.call(Method::POST, "/graphql");
-    assert_eq!(said(call().json(&brought)).await, ["Field `nothing` does not exist on type `Limits`"]);
-    let answer = call().json(&json!({ "extensions": by_hash })).await.expect(200).json();
-    assert_eq!(answer["errors"][0]["extensions"]["code"], "PERSISTED_QUERY_NOT_FOUND", "{answer}");
-}
-
-#[tokio::test]
 async fn variables_have_so_many_values_and_no_more() {
     const SEARCH: &str =
         "query ($input: SearchDialogInput!) { searchDialogs(input: $input) { errors { message } } }";
@@ -106,13 +94,11 @@ async fn a_document_is_not_more_work_than_it_may_be() {
     let service = Service::shared().await;
     let person = service.person();
     // None of them is asked for, and each has twice what the next one has.
-    let doubling: String = (0..40)
-        .map(|level| format!(" fragment f{level} on Limits {{ ...f{next} ...f{next} }}", next = level + 1))
-        .collect();
-    let chain: String =
-        (0..400).map(|level| format!(" fragment f{level} on Limits {{ ...f{} }}", level + 1)).collect();
-    let operations: String =
-        (0..200).map(|number| format!(" query q{number} {{ limits {{ ...many }} }}")).collect();
+    let doubling = repeated(40, |level| {
+        format!(" fragment f{level} on Limits {{ ...f{next} ...f{next} }}", next = level + 1)
+    });
+    let chain = repeated(400, |level| format!(" fragment f{level} on Limits {{ ...f{} }}", level + 1));
+    let operations = repeated(200, |number| format!(" query q{number} {{ limits {{ ...many }} }}"));
     let many = format!(" fragment many on Limits {{ {} }}", "__typename ".repeat(100));
     let one = "query q { limits { __typename } }";
     for document in [
