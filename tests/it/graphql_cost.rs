@@ -225,6 +225,10 @@ struct Reads {
     tables: BTreeSet<String>,
     /// Pages of tables and indexes, whether they were in memory or not.
     buffers: u64,
+    /// Rows that were sent.
+    rows: f64,
+    /// How many bytes the database expects to send.
+    bytes: f64,
 }
 
 impl Reads {
@@ -236,6 +240,9 @@ impl Reads {
                 .map(|how| plan[format!("Shared {how} Blocks")].as_u64().expect("buffers"))
                 .iter()
                 .sum::<u64>();
+            let rows = plan["Actual Rows"].as_f64().expect("rows");
+            reads.rows += rows;
+            reads.bytes += rows * plan["Plan Width"].as_f64().expect("a width");
             reads.add(plan);
         }
         reads
@@ -318,6 +325,33 @@ mod reads_of {
                     assert!(found.buffers >= ids.buffers + DIALOGS, "{name}: {found:?}, not {ids:?}");
                 }
             }
+        }
+    }
+
+    /// Dialogs are counted where they are: of however many, one row is sent.
+    #[tokio::test]
+    async fn counts_are_rows_that_stay_there() {
+        let service = explaining().await;
+        let (owner, person) = (service.owner(), service.person());
+        for _ in 0..DIALOGS {
+            person.opened(owner.created(&one_of_each()).await).await;
+        }
+        service.database.configure("vacuum analyze").await;
+        let everything = json!({ "party": [PERSON] });
+        for input in [everything.clone(), everything.with("/serviceResource", json!([RESOURCE]))] {
+            let ask = async |field: &str| {
+                let query = format!("query ($input: SearchDialogInput!) {{ {field} }}");
+                reads(&person, &query, &json!({ "input": input })).await
+            };
+            let list = ask("searchDialogs(input: $input) { items { status isContentSeen endUserContext { systemLabels } } }").await;
+            let counts = ask(
+                "dialogCounts(input: $input) { byLabel { count } byStatus { count } unread total capped }",
+            )
+            .await;
+            assert_eq!(counts.tables, list.tables);
+            assert!(list.rows >= 30.0 && list.bytes > 10_000.0, "{list:?}");
+            assert!(counts.rows <= 1.0 && counts.bytes < 400.0, "{counts:?}");
+            assert!(counts.buffers <= list.buffers, "{counts:?}, a list {list:?}");
         }
     }
 
