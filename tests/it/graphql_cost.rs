@@ -631,7 +631,6 @@ mod long_dialogs {
             for _ in 0..7 {
                 let of_short = reads(&person, query, &json!({ "id": short })).await.buffers;
                 let of_long = reads(&person, query, &json!({ "id": long })).await.buffers;
-                println!("{statistics}: {of_short} {of_long}");
                 // Some levels more of the index, for each attribute.
                 assert!(of_long <= of_short + 20, "{statistics}: {of_short}, {of_long}");
             }
