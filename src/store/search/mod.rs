@@ -61,8 +61,6 @@ pub struct ListParts {
 impl ListParts {
     /// Everything.
     pub const ALL: Self = Self { documents: true, latest_activity: true, seen: true };
-    /// Their rows alone.
-    pub const NONE: Self = Self { documents: false, latest_activity: false, seen: false };
 }
 
 /// What a search shows of the dialogs that it finds.
