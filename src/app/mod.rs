@@ -38,11 +38,11 @@ use crate::events::places::{NoPlace, Places};
 use crate::search::Seal;
 use crate::store::{Store, StoreFailure};
 
-pub use crate::store::{DetailParts, ListParts};
+pub use crate::store::{DetailParts, DialogCounts, ListParts};
 
 pub use admission::Reader;
 pub use changes::{ChangeKind, ChangesRequest, DialogChange, DialogChanges};
-pub use count_dialogs::{DialogCounts, MOST_COUNTED};
+pub use count_dialogs::MOST_COUNTED;
 pub use create_dialog::Created;
 pub use end_user_context::{DialogEndUserContextItemView, EndUserContextPage};
 pub use follow::{Follow, FollowEnd, Followed, Mark};

@@ -93,7 +93,7 @@ impl App {
     }
 
     /// A page of the scope; none where nothing is allowed.
-    pub(super) async fn list(
+    async fn list(
         &self,
         scope: Option<SearchScope>,
         search: &DialogSearch,
@@ -105,14 +105,7 @@ impl App {
             return Ok(Listing { dialogs: Vec::new(), has_next_page: false, next: None });
         };
         let DialogSearch { filters, page, .. } = search;
-        self.store.search(&scope, filters, page, parts, for_owner, now).await.map_err(|failure| match failure
-        {
-            StoreFailure::TimedOut => {
-                let text = "The search takes too long; ask for fewer parties or services, or a shorter time.";
-                Failure::from(Refusal::unprocessable("Search", text))
-            }
-            failure => failure.into(),
-        })
+        self.store.search(&scope, filters, page, parts, for_owner, now).await.map_err(too_broad)
     }
 
     fn page(
@@ -128,5 +121,16 @@ impl App {
             has_next_page: listing.has_next_page,
             continuation_token: listing.next.as_ref().or(after.as_ref()).map(token),
         }
+    }
+}
+
+/// A search that takes too long is refused: it asks for too much.
+pub(super) fn too_broad(failure: StoreFailure) -> Failure {
+    match failure {
+        StoreFailure::TimedOut => {
+            let text = "The search takes too long; ask for fewer parties or services, or a shorter time.";
+            Failure::from(Refusal::unprocessable("Search", text))
+        }
+        failure => failure.into(),
     }
 }

@@ -282,6 +282,22 @@ impl DetailParts {
     pub const NONE: Self = Self { transmissions: false, activities: false, token: false };
 }
 
+/// The authorization attributes of the transmissions of `d`, as an array. From each the next one is looked
+/// up in the index, so that it costs as much as there are different ones.
+macro_rules! transmission_attributes {
+    () => {
+        "array(with recursive attribute (value) as (
+                (select (t.body ->> 'authorizationAttribute') collate \"C\" from transmission t
+                where t.dialog_id = d.id and t.body ? 'authorizationAttribute' order by 1 limit 1)
+                union all
+                select (select (t.body ->> 'authorizationAttribute') collate \"C\" from transmission t
+                    where t.dialog_id = d.id and t.body ? 'authorizationAttribute'
+                    and (t.body ->> 'authorizationAttribute') collate \"C\" > a.value order by 1 limit 1)
+                from attribute a where a.value is not null
+            ) select value from attribute where value is not null)"
+    };
+}
+
 const DETAIL: &str = concat!(
     "select ",
     dialog_columns!(),
@@ -294,8 +310,9 @@ const DETAIL: &str = concat!(
     activity_row!(),
     " order by a.created_at, a.id)
             from activity a where a.dialog_id = d.id) end as activities,
-        case when $7 then array(select distinct t.body ->> 'authorizationAttribute'
-            from transmission t where t.dialog_id = d.id and t.body ? 'authorizationAttribute') end as attributes,
+        case when $7 then ",
+    transmission_attributes!(),
+    " end as attributes,
         array(select value from service_owner_label l where l.dialog_id = d.id order by value) as labels,
         (select json_agg(",
     seen_row!(),

@@ -38,7 +38,7 @@ pub use referred::Referred;
 pub use registry::{Registry, RegistryLease, RegistryNews};
 pub(crate) use repetition::KEY_IN_USE;
 pub use rows::key_of;
-pub use search::{Effort, ListParts, ListedDialog, Listing};
+pub use search::{DialogCounts, Effort, ListParts, ListedDialog, Listing};
 pub use seeding::{Batch, Relabelled, SeededDialog, Seeding};
 pub use seen::{SeenEntry, Viewing};
 

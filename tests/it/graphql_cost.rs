@@ -225,6 +225,10 @@ struct Reads {
     tables: BTreeSet<String>,
     /// Pages of tables and indexes, whether they were in memory or not.
     buffers: u64,
+    /// Rows that were sent.
+    rows: f64,
+    /// How many bytes the database expects to send.
+    bytes: f64,
 }
 
 impl Reads {
@@ -236,6 +240,9 @@ impl Reads {
                 .map(|how| plan[format!("Shared {how} Blocks")].as_u64().expect("buffers"))
                 .iter()
                 .sum::<u64>();
+            let rows = plan["Actual Rows"].as_f64().expect("rows");
+            reads.rows += rows;
+            reads.bytes += rows * plan["Plan Width"].as_f64().expect("a width");
             reads.add(plan);
         }
         reads
@@ -318,6 +325,33 @@ mod reads_of {
                     assert!(found.buffers >= ids.buffers + DIALOGS, "{name}: {found:?}, not {ids:?}");
                 }
             }
+        }
+    }
+
+    /// Dialogs are counted where they are: of however many, one row is sent.
+    #[tokio::test]
+    async fn counts_are_rows_that_stay_there() {
+        let service = explaining().await;
+        let (owner, person) = (service.owner(), service.person());
+        for _ in 0..DIALOGS {
+            person.opened(owner.created(&one_of_each()).await).await;
+        }
+        service.database.configure("vacuum analyze").await;
+        let everything = json!({ "party": [PERSON] });
+        for input in [everything.clone(), everything.with("/serviceResource", json!([RESOURCE]))] {
+            let ask = async |field: &str| {
+                let query = format!("query ($input: SearchDialogInput!) {{ {field} }}");
+                reads(&person, &query, &json!({ "input": input })).await
+            };
+            let list = ask("searchDialogs(input: $input) { items { status isContentSeen endUserContext { systemLabels } } }").await;
+            let counts = ask(
+                "dialogCounts(input: $input) { byLabel { count } byStatus { count } unread total capped }",
+            )
+            .await;
+            assert_eq!(counts.tables, list.tables);
+            assert!(list.rows >= 30.0 && list.bytes > 10_000.0, "{list:?}");
+            assert!(counts.rows <= 1.0 && counts.bytes < 400.0, "{counts:?}");
+            assert!(counts.buffers <= list.buffers, "{counts:?}, a list {list:?}");
         }
     }
 
@@ -537,7 +571,7 @@ mod long_dialogs {
             format!("query ($id: UUID!) {{ dialogById(dialogId: $id) {{ dialog {{ {fields} }} }} }}")
         };
         for (name, field) in &objects["Dialog"] {
-            if !["transmissions", "activities", "dialogToken"].contains(&name.as_str()) {
+            if !["transmissions", "activities"].contains(&name.as_str()) {
                 cases.push((name.clone(), detail(&whole(&objects, name, field, 9))));
             }
         }
@@ -566,5 +600,46 @@ mod long_dialogs {
             // A level more of an index or two.
             assert!(buffers[1] <= buffers[0] + 10, "{name}: {buffers:?}");
         }
+    }
+
+    /// A token alone tells of the attributes of transmissions, of however many transmissions these are.
+    #[tokio::test]
+    async fn have_tokens_that_cost_what_those_of_short_ones_do() {
+        let service = explaining().await;
+        let (owner, person) = (service.owner(), service.person());
+        let letter = one_of_each()["transmissions"][0].clone();
+        let about = |attribute: &str| letter.clone().with("/authorizationAttribute", attribute);
+        let letters = json!([
+            letter,
+            about("element1"),
+            about("urn:altinn:subresource:letters"),
+            about("urn:altinn:subresource:unknown")
+        ]);
+        let dialog = one_of_each().with("/transmissions", letters);
+        let (short, long) = (owner.created(&dialog).await, owner.created(&dialog).await);
+        let copy = "insert into transmission (id, dialog_id, created_at, type, depth, body)
+            select gen_random_uuid(), t.dialog_id, t.created_at, t.type, t.depth, t.body
+            from transmission t, generate_series(2, 5000) where t.dialog_id = $1";
+        assert_eq!(service.database.execute(copy, long).await, 4 * 4_999);
+        let query = "query ($id: UUID!) { dialogById(dialogId: $id) { dialog { dialogToken } } }";
+        for statistics in ["select 1", "vacuum analyze"] {
+            service.database.configure(statistics).await;
+            for id in [short, long] {
+                person.opened(id).await;
+            }
+            // A statement that is kept gets a plan for all values after some runs.
+            for _ in 0..7 {
+                let of_short = reads(&person, query, &json!({ "id": short })).await.buffers;
+                let of_long = reads(&person, query, &json!({ "id": long })).await.buffers;
+                // Some levels more of the index, for each attribute.
+                assert!(of_long <= of_short + 20, "{statistics}: {of_short}, {of_long}");
+            }
+        }
+        let token = async |id: Uuid| {
+            let found = data(ask(&person, query, &json!({ "id": id })).await);
+            permitted(&found["dialogById"]["dialog"]["dialogToken"])
+        };
+        assert_eq!(token(long).await, token(short).await);
+        assert_eq!(token(long).await, permitted(&person.opened(long).await["dialogToken"]));
     }
 }

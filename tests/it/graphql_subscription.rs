@@ -10,8 +10,11 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use uuid::Uuid;
 
+use crate::harness::statements;
 use crate::harness::*;
 
 const LONG: Duration = Duration::from_mins(1);
@@ -350,6 +353,16 @@ mod server_sent_events {
             follow(client.get(&format!("/graphql/stream?{query}")).header("accept", STREAM)).await;
         service.owner().patch(id, &progress(1)).await.expect(204);
         events.expect(id, UPDATED).await;
+        // All that is selected of the field in several places.
+        let field = |of: &str| format!("dialogEvents(dialogId: \"{id}\") {{ {of} }}");
+        let query = format!(
+            "subscription {{ {} ...type }} fragment type on Subscriptions {{ {} }}",
+            field("id"),
+            field("type")
+        );
+        let mut events = follow(asking(&client, &json!({ "query": query }))).await;
+        service.owner().patch(id, &progress(2)).await.expect(204);
+        events.expect(id, UPDATED).await;
     }
 }
 
@@ -413,6 +426,29 @@ const ATTEMPTS: &[(&str, &str, &str, u16)] = &[
         "",
         200,
     ),
+    // One field that is written in several places.
+    ("subscription { <a> <a> }", "", "", 200),
+    (
+        "subscription { <a> ...F } fragment F on Subscriptions { dialogEvents(dialogId: \"<own>\") { id } }",
+        "",
+        "",
+        200,
+    ),
+    (
+        "subscription ($id: UUID!) { x: <v> ... { ...F } } fragment F on Subscriptions { x: <v> }",
+        "",
+        "own",
+        200,
+    ),
+    ("subscription { <b> <b> }", "", "", 403),
+    ("subscription { <a> <b> }", "", "", 400),
+    ("subscription { <b> <a> }", "", "", 400),
+    ("subscription ($id: UUID!) { <a> <v> }", "", "other", 400),
+    ("subscription { <a> x: <a> }", "", "", 400),
+    ("subscription { <a> dialogEvents: __typename }", "", "", 400),
+    ("subscription { __typename __typename }", "", "", 400),
+    ("subscription { <a> dialogEvents(dialogId: \"<own>\") }", "", "", 400),
+    ("subscription { <a> dialogEvents(dialogId: \"<own>\") { other } }", "", "", 400),
     // More than one field, and fields that may not be there.
     ("subscription { <a> other: <b> }", "", "", 400),
     ("subscription { <b> other: <a> }", "", "", 400),
@@ -587,28 +623,35 @@ async fn pages_of_allowed_origins_may_ask() {
 type Connection =
     tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
 
-/// A WebSocket.
+const TRANSPORT: &str = "graphql-transport-ws";
+
 /// A connection, and what it has said that was not heard yet.
 struct Socket(Connection, VecDeque<Value>);
 
 impl Socket {
     async fn open(service: &Service, token: Option<&str>, protocol: Option<&str>) -> Self {
+        let bearer = token.map(|token| format!("Bearer {token}"));
+        let headers = [("authorization", bearer.as_deref()), ("sec-websocket-protocol", protocol)];
+        Self::open_with(service, &headers).await
+    }
+
+    async fn open_with(service: &Service, headers: &[(&'static str, Option<&str>)]) -> Self {
         let mut request = format!("ws://{}/graphql", service.address()).into_client_request().unwrap();
-        if let Some(token) = token {
-            request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        for (name, value) in headers {
+            if let Some(value) = value {
+                request.headers_mut().insert(*name, value.parse().unwrap());
+            }
         }
-        if let Some(protocol) = protocol {
-            request.headers_mut().insert("sec-websocket-protocol", protocol.parse().unwrap());
-        }
+        let wanted = request.headers().get("sec-websocket-protocol").cloned();
         let (connection, response) = tokio_tungstenite::connect_async(request).await.expect("a WebSocket");
-        let chosen = response.headers().get("sec-websocket-protocol").and_then(|value| value.to_str().ok());
-        assert_eq!(chosen, protocol.filter(|protocol| *protocol == "graphql-transport-ws"));
+        let chosen = response.headers().get("sec-websocket-protocol");
+        assert_eq!(chosen, wanted.as_ref().filter(|protocol| *protocol == TRANSPORT));
         Self(connection, VecDeque::new())
     }
 
     /// One that has begun, with what is in `connection_init`.
     async fn begun(service: &Service, payload: &Value) -> Self {
-        let mut socket = Self::open(service, None, Some("graphql-transport-ws")).await;
+        let mut socket = Self::open(service, None, Some(TRANSPORT)).await;
         socket.say(&json!({ "type": "connection_init", "payload": payload })).await;
         assert_eq!(socket.hear().await, json!({ "type": "connection_ack" }));
         socket
@@ -687,7 +730,7 @@ mod web_sockets {
         let owner = service.owner();
         let ((one, one_token), (two, two_token)) =
             (dialog_with_token(service).await, dialog_with_token(service).await);
-        let mut socket = Socket::open(service, Some(&one_token), Some("graphql-transport-ws")).await;
+        let mut socket = Socket::open(service, Some(&one_token), Some(TRANSPORT)).await;
         socket.say(&json!({ "type": "connection_init" })).await;
         assert_eq!(socket.hear().await["type"], "connection_ack");
         socket.say(&json!({ "type": "ping", "payload": { "a": 1 } })).await;
@@ -755,11 +798,49 @@ mod web_sockets {
         assert_eq!(socket.hear().await["payload"][0]["extensions"]["code"], "AUTH_NOT_AUTHORIZED");
     }
 
+    /// What a connection does belongs to the trace of the request that has opened it.
+    #[tokio::test]
+    async fn carry_a_trace() {
+        let service = Service::alone().await;
+        let id = service.owner().created(&dialog()).await;
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        // The same trace, in which the request is a span of its own.
+        let is_part =
+            |other: &str| other.starts_with(&trace[..36]) && other.ends_with("-01") && other != trace;
+        let bearer = format!("Bearer {}", service.person_token());
+        let headers = [
+            ("authorization", Some(bearer.as_str())),
+            ("sec-websocket-protocol", Some(TRANSPORT)),
+            ("traceparent", Some(trace)),
+        ];
+        let mut socket = Socket::open_with(&service, &headers).await;
+        socket.say(&json!({ "type": "connection_init" })).await;
+        assert_eq!(socket.hear().await["type"], "connection_ack");
+        for refused in [json!({ "query": "{ nothing }" }), subscription(id)] {
+            socket.subscribe("a", &refused).await;
+            let said = socket.hear().await;
+            assert_eq!(said["type"], "error", "{said}");
+            assert!(is_part(said["payload"][0]["extensions"]["traceId"].as_str().unwrap()), "{said}");
+        }
+        let query = format!("{{ dialogById(dialogId: \"{id}\") {{ dialog {{ id }} }} }}");
+        let opening = async {
+            socket.subscribe("b", &json!({ "query": query })).await;
+            assert_eq!(socket.hear().await["type"], "next");
+        };
+        // It is read and, as it is opened for the first time, written.
+        let ((), statements) = statements::in_trace(&trace[3..35], opening).await;
+        assert_eq!(statements.len(), 2, "{statements:#?}");
+        let told = "select coalesce(payload ->> 'traceparent', '') from outbox order by sequence";
+        let told: Vec<String> = service.database.rows(told).await;
+        let [creation, opening] = &told[..] else { panic!("{told:?}") };
+        assert!(is_part(opening) && !is_part(creation), "{told:?}");
+    }
+
     #[tokio::test]
     async fn are_closed_as_the_protocol_says() {
         let service = Service::shared().await;
         let (id, token) = dialog_with_token(service).await;
-        let transport = Some("graphql-transport-ws");
+        let transport = Some(TRANSPORT);
         let init = json!({ "type": "connection_init" });
         let subscribe = json!({ "id": "a", "type": "subscribe", "payload": subscription(id) });
         for (messages, code) in [
@@ -786,6 +867,10 @@ mod web_sockets {
         let mut binary = Socket::open(service, Some(&token), transport).await;
         binary.0.send(Message::binary(init.to_string().into_bytes())).await.unwrap();
         assert_eq!(binary.closed().await, 4400);
+        let mut garbled = Socket::open(service, Some(&token), transport).await;
+        let text = frame::Frame::message(&b"{\xff}"[..], OpCode::Data(Data::Text), true);
+        garbled.0.send(Message::Frame(text)).await.unwrap();
+        assert_eq!(garbled.closed().await, 1007);
         for payload in [json!({}), json!({ "Authorization": "Bearer x" }), json!({ "Authorization": token })]
         {
             let mut socket = Socket::open(service, None, transport).await;

@@ -141,7 +141,8 @@ const ONE_FIELD: &str = "A subscription has exactly one field.";
 
 /// Puts the field of a subscription right into the operation, where it alone is looked for. A subscription
 /// has exactly one field, which is not skipped or included on a condition (GraphQL, September 2025, section
-/// 5.2.4.1).
+/// 5.2.4.1). It may be written in several places, and is the same field wherever it has the same response
+/// name: all that is selected of it is selected (section 5.3.2).
 ///
 /// # Errors
 /// When it is otherwise.
@@ -154,12 +155,11 @@ pub(super) fn inline(document: &mut ExecutableDocument, name: Option<&str>) -> R
     let Some(operation) = operation else { return Ok(()) };
     let mut found = Found::default();
     found.fields(document, &operation.node.selection_set.node, &mut Vec::new())?;
-    let field = match (found.fields.pop(), found.fields.is_empty()) {
+    if found.is_broken {
         // Validation says what is wrong.
-        _ if found.is_broken => return Ok(()),
-        (Some(field), true) if !field.node.name.node.starts_with("__") => field,
-        _ => return Err(ONE_FIELD.to_owned()),
-    };
+        return Ok(());
+    }
+    let field = merged(found.fields)?;
     let before = spread(document);
     let selection = Positioned::new(Selection::Field(field.clone()), field.pos);
     if let Some(operation) = operation_mut(document, name) {
@@ -169,6 +169,35 @@ pub(super) fn inline(document: &mut ExecutableDocument, name: Option<&str>) -> R
     let after = spread(document);
     document.fragments.retain(|name, _| after.contains(name) || !before.contains(name));
     Ok(())
+}
+
+/// The one field that these are.
+fn merged(fields: Vec<Positioned<Field>>) -> Result<Positioned<Field>, String> {
+    let mut fields = fields.into_iter();
+    let mut field = fields.next().ok_or(ONE_FIELD)?;
+    for other in fields {
+        if other.node.response_key().node != field.node.response_key().node {
+            return Err(ONE_FIELD.to_owned());
+        }
+        if other.node.name.node != field.node.name.node || !are_called_alike(&other.node, &field.node) {
+            let text = "The field of a subscription must have the same arguments wherever it is written.";
+            return Err(text.to_owned());
+        }
+        // Otherwise nobody would see that it lacks what it must have (section 5.3.3).
+        if other.node.selection_set.node.items.is_empty() != field.node.selection_set.node.items.is_empty() {
+            return Err("The field of a subscription has fields wherever it is written.".to_owned());
+        }
+        field.node.selection_set.node.items.extend(other.node.selection_set.node.items);
+    }
+    if field.node.name.node.starts_with("__") { Err(ONE_FIELD.to_owned()) } else { Ok(field) }
+}
+
+/// Whether two fields have the same arguments, in whatever order.
+fn are_called_alike(one: &Field, other: &Field) -> bool {
+    one.arguments.len() == other.arguments.len()
+        && one.arguments.iter().all(|(name, value)| {
+            other.get_argument(&name.node).is_some_and(|argument| argument.node == value.node)
+        })
 }
 
 fn operation_mut<'a>(

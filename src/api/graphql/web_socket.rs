@@ -18,6 +18,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_tungstenite::tungstenite;
 use tracing::{Instrument, Span};
 
 use super::credentials::{Credentials, DIALOG_TOKEN};
@@ -165,6 +166,7 @@ const FORBIDDEN: Ending = Ending::Close(4403, "Forbidden");
 const NO_PROTOCOL: Ending = Ending::Close(4406, "Subprotocol not acceptable");
 const INIT_TIMEOUT: Ending = Ending::Close(4408, "Connection initialisation timeout");
 const SECOND_INIT: Ending = Ending::Close(4429, "Too many initialisation requests");
+const NO_TEXT: Ending = Ending::Close(1007, "Text must be UTF-8");
 const TOO_LARGE: Ending = Ending::Close(1009, "Message too large");
 const GOING_AWAY: Ending = Ending::Close(1001, "Going away");
 
@@ -290,7 +292,7 @@ impl Connection {
             Some(Ok(Message::Binary(_))) => return Err(BAD_REQUEST),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(None),
             Some(Ok(Message::Close(_))) | None => return Err(Ending::Gone),
-            Some(Err(error)) => return Err(of_failure(&error)),
+            Some(Err(error)) => return Err(of_failure(error)),
         };
         let said = serde_json::from_str(&text).map_err(|_| BAD_REQUEST)?;
         match said {
@@ -432,11 +434,10 @@ async fn send(socket: &mut WebSocket, message: Message) -> Result<(), Ending> {
 }
 
 /// A message that is too large, or text that is none, is told of; all else means that nobody is there.
-fn of_failure(error: &axum::Error) -> Ending {
-    let text = error.to_string();
-    if text.contains("too long") || text.contains("too large") || text.contains("too big") {
-        TOO_LARGE
-    } else {
-        Ending::Gone
+fn of_failure(error: axum::Error) -> Ending {
+    match error.into_inner().downcast_ref() {
+        Some(tungstenite::Error::Capacity(_)) => TOO_LARGE,
+        Some(tungstenite::Error::Utf8(_)) => NO_TEXT,
+        _ => Ending::Gone,
     }
 }

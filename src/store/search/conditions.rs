@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sqlx::postgres::Postgres;
 use sqlx::{Encode, QueryBuilder, Type};
 
-use super::ListParts;
+use super::Shown;
 use crate::access::{SearchScope, StreamsBy};
 use crate::dialog::model::SystemLabels;
 use crate::dialog::vocabulary::DeletedFilter;
@@ -16,6 +16,10 @@ use crate::timestamp::Timestamp;
 
 /// By how many seconds the clocks of two instances may differ.
 const CLOCKS_DIFFER: i64 = 600;
+
+/// Whether the content of `d` has been seen and nobody has marked it as unopened: what
+/// [`Dialog::is_content_seen`](crate::dialog::model::Dialog::is_content_seen) says of one.
+pub(super) const CONTENT_IS_SEEN: &str = "d.is_seen and d.system_labels & 8 = 0";
 
 /// A statement in the making.
 pub(super) type Sql = QueryBuilder<Postgres>;
@@ -36,10 +40,8 @@ pub(super) fn fill(sql: &mut Sql, template: &str, push: impl Fn(&str, &mut Sql))
 pub(super) struct Search<'a> {
     pub scope: &'a SearchScope,
     pub filters: &'a Filters,
-    /// What is shown beside the rows.
-    pub parts: ListParts,
-    /// Whether the service owner's labels are shown.
-    pub for_owner: bool,
+    /// What is shown of the dialogs.
+    pub shown: Shown,
     /// Whether the streams are those of the resources, although the scope is one of parties.
     pub crosswise: bool,
     pub now: Timestamp,
@@ -160,7 +162,7 @@ impl Search<'_> {
             sql.push(" and not d.is_api_only");
         }
         if let Some(seen) = filters.is_content_seen {
-            sql.push(" and (d.is_seen and d.system_labels & 8 = 0) = ").push_bind(seen);
+            sql.push(" and (").push(CONTENT_IS_SEEN).push(") = ").push_bind(seen);
         }
         for (column, times) in [
             ("created_at", filters.created),

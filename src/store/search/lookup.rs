@@ -7,7 +7,7 @@ use sqlx::types::Json;
 use super::conditions::{
     Search, Sql, fill, push_after, push_any_of, push_columns, push_label, push_order, push_term,
 };
-use super::{Store, push_content, push_document};
+use super::{Store, push_shown};
 use crate::access::StreamsBy;
 use crate::search::text::{Term, TextQuery};
 use crate::search::{LabelPattern, Page};
@@ -23,8 +23,8 @@ pub(super) enum Source<'a> {
     Scope,
 }
 
-/// The statement for a page. Its rows tell in `too_many` whether there were more than `most` candidates;
-/// then they are not the page.
+/// The statement for a page. Its rows tell in `is_page` whether they are: where there were more than `most`
+/// candidates they are not.
 pub(super) fn statement(search: &Search<'_>, page: &Page, source: &Source<'_>, most: i64) -> Sql {
     // The words of a candidate are known where there is nothing but words to be found.
     let with_text = match source {
@@ -80,18 +80,22 @@ pub(super) fn statement(search: &Search<'_>, page: &Page, source: &Source<'_>, m
         );
     }
     push(&mut sql, ") d {order} limit {rows}) ");
-    push_content(&mut sql, search);
-    push(
+    push_shown(
         &mut sql,
-        if is_lookup {
-            ", (select count(*) from entries) > {most} as too_many"
-        } else {
-            ", false as too_many"
+        search,
+        page.limit,
+        |sql| {
+            push(
+                sql,
+                if is_lookup {
+                    "select (select count(*) from entries) <= {most} as is_page"
+                } else {
+                    "select true as is_page"
+                },
+            );
         },
+        |sql| push_order(sql, "d", &page.order),
     );
-    push(&mut sql, " from (select 1) one left join page d on true");
-    push_document(&mut sql, search);
-    push(&mut sql, " {order}");
     sql
 }
 

@@ -1,6 +1,7 @@
 //! Lists of dialogs.
 
 mod conditions;
+mod counts;
 mod lookup;
 mod streams;
 
@@ -13,6 +14,8 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use self::conditions::{Search, Sql};
+pub use self::counts::DialogCounts;
+use self::counts::push_counts;
 use self::lookup::{Estimate, Source};
 pub use self::streams::Effort;
 use self::streams::StreamPage;
@@ -58,8 +61,34 @@ pub struct ListParts {
 impl ListParts {
     /// Everything.
     pub const ALL: Self = Self { documents: true, latest_activity: true, seen: true };
-    /// Their rows alone.
-    pub const NONE: Self = Self { documents: false, latest_activity: false, seen: false };
+}
+
+/// What a search shows of the dialogs that it finds.
+#[derive(Clone, Copy)]
+enum Shown {
+    /// Each of them.
+    Dialogs {
+        parts: ListParts,
+        /// Whether the service owner's labels are shown.
+        for_owner: bool,
+    },
+    /// How many there are.
+    Counts,
+}
+
+/// What the database has answered to a search.
+#[derive(Default)]
+struct Answer {
+    rows: Vec<PgRow>,
+    /// Where the page ends, if the rows do not tell.
+    end: Option<End>,
+}
+
+/// The end of a page.
+#[derive(Default)]
+struct End {
+    has_next_page: bool,
+    next: Option<Cursor>,
 }
 
 /// One page.
@@ -112,17 +141,49 @@ const NO_DOCUMENT: &str = "null::text as party, null::text as service_resource, 
 
 /// Joins the document of `d`. Without it nothing is read: the planner leaves out what nobody asks for
 /// only where there is nothing to join.
-fn push_document(sql: &mut Sql, search: &Search<'_>) {
-    if search.parts.documents {
+fn push_document(sql: &mut Sql, parts: ListParts) {
+    if parts.documents {
         sql.push(" left join lateral (select * from dialog_document doc where doc.dialog_id = d.id limit 1) doc on true");
+    }
+}
+
+/// What the search shows of the first `limit` rows of `page`, and how many there are. `beside` is a query
+/// for one row, which every row of the answer has beside it: whether the page is the one that is looked
+/// for, `is_page`, and what else is to be known.
+fn push_shown(
+    sql: &mut Sql,
+    search: &Search<'_>,
+    limit: u16,
+    beside: impl Fn(&mut Sql),
+    order: impl Fn(&mut Sql),
+) {
+    match search.shown {
+        Shown::Dialogs { parts, for_owner } => {
+            push_content(sql, parts, for_owner);
+            sql.push(", b.* from (");
+            beside(sql);
+            sql.push(") b left join page d on b.is_page");
+            push_document(sql, parts);
+            sql.push(" ");
+            order(sql);
+        }
+        Shown::Counts => {
+            sql.push("select c.*, (select count(*) from page) > ").push_bind(i64::from(limit));
+            sql.push(" as capped, b.* from (");
+            beside(sql);
+            sql.push(") b cross join (select ");
+            push_counts(sql);
+            sql.push(" from (select d.* from page d ");
+            order(sql);
+            sql.push(" limit ").push_bind(i64::from(limit)).push(") d) c");
+        }
     }
 }
 
 /// What lists show of the dialogs `d` with the documents `doc`. An entry of the seen log since the
 /// content last changed can only be where the dialog has been seen since, or where an update before its
 /// time has reset that.
-fn push_content(sql: &mut Sql, search: &Search<'_>) {
-    let Search { parts, for_owner, .. } = search;
+fn push_content(sql: &mut Sql, parts: ListParts, for_owner: bool) {
     sql.push("select ").push(row_columns!()).push(", ");
     sql.push(if parts.documents { document_columns!() } else { NO_DOCUMENT });
     sql.push(if parts.latest_activity {
@@ -146,7 +207,7 @@ fn push_content(sql: &mut Sql, search: &Search<'_>) {
         "null::json"
     });
     sql.push(" as seen, ");
-    if *for_owner {
+    if for_owner {
         sql.push("array(select value from service_owner_label l where l.dialog_id = d.id order by value) as labels");
     } else {
         sql.push("null::text[] as labels");
@@ -167,26 +228,53 @@ impl Store {
         for_owner: bool,
         now: Timestamp,
     ) -> Result<Listing, StoreFailure> {
-        let search = Search { scope, filters, parts, for_owner, crosswise: false, now };
+        let shown = Shown::Dialogs { parts, for_owner };
+        let search = Search { scope, filters, shown, crosswise: false, now };
+        listing(&self.find(&search, page).await?, page)
+    }
+
+    /// Counts the dialogs that [`search`](Self::search) would list on a page.
+    ///
+    /// # Errors
+    /// When the database fails; [`StoreFailure::TimedOut`] when the search takes too long.
+    pub async fn count(
+        &self,
+        scope: &SearchScope,
+        filters: &Filters,
+        page: &Page,
+        now: Timestamp,
+    ) -> Result<DialogCounts, StoreFailure> {
+        let search = Search { scope, filters, shown: Shown::Counts, crosswise: false, now };
+        let Answer { rows, end } = self.find(&search, page).await?;
+        let Some(row) = rows.first() else {
+            let capped = end.is_some_and(|end| end.has_next_page);
+            return Ok(DialogCounts { capped, ..DialogCounts::none() });
+        };
+        DialogCounts::of(row, end.map_or_else(|| row.try_get("capped"), |end| Ok(end.has_next_page))?)
+    }
+
+    /// Finds the dialogs of a page, in one of several ways.
+    async fn find(&self, search: &Search<'_>, page: &Page) -> Result<Answer, StoreFailure> {
+        let filters = search.filters;
         if filters.text.as_ref().is_some_and(|text| text.any_of.is_empty()) {
-            return Ok(Listing { dialogs: Vec::new(), has_next_page: false, next: None });
+            return Ok(Answer { end: Some(End::default()), ..Answer::default() });
         }
         if let Some(pattern) = filters.service_owner_labels.first()
-            && let Some(listing) = self.look_up(&search, page, &Source::Label(pattern)).await?
+            && let Some(answer) = self.look_up(search, page, &Source::Label(pattern)).await?
         {
-            return Ok(listing);
+            return Ok(answer);
         }
         if let Some(text) = &filters.text
-            && let Some(terms) = self.rare_terms(&search, text, page).await?
-            && let Some(listing) = self.look_up(&search, page, &Source::Words(terms, text)).await?
+            && let Some(terms) = self.rare_terms(search, text, page).await?
+            && let Some(answer) = self.look_up(search, page, &Source::Words(terms, text)).await?
         {
-            return Ok(listing);
+            return Ok(answer);
         }
         let Some(direction) = stream_direction(&page.order) else {
-            let listing = self.look_up(&search, page, &Source::Scope).await?;
-            return listing.ok_or_else(|| StoreFailure::Damaged("a list of everything".into()));
+            let answer = self.look_up(search, page, &Source::Scope).await?;
+            return answer.ok_or_else(|| StoreFailure::Damaged("a list of everything".into()));
         };
-        self.search_streams(&search, page, direction).await
+        self.search_streams(search, page, direction).await
     }
 
     /// A page in the order of the content's last change.
@@ -195,44 +283,34 @@ impl Store {
         search: &Search<'_>,
         page: &Page,
         direction: Direction,
-    ) -> Result<Listing, StoreFailure> {
+    ) -> Result<Answer, StoreFailure> {
         let after = page.after.as_ref().and_then(|cursor| {
             cursor.value(Column::ContentUpdatedAt).map(|at| Position { at: at.utc(), id: cursor.id })
         });
-        let rows = usize::from(page.limit) + 1;
+        let limit = page.limit;
         // Few services of many parties: the services' own streams may be shorter to go through.
         if let Some(effort) = effort_crosswise(search.scope, self.effort) {
             let search = Search { crosswise: true, ..*search };
-            let streams = StreamPage { search: &search, direction, after, rows, effort };
-            let answer = self.connections.fetch_all(streams.statement().build()).await?;
-            if streams.open(&answer)?.is_empty() {
-                return listing(&answer, page);
+            let streams = StreamPage { search: &search, direction, after, limit, effort };
+            let rows = self.connections.fetch_all(streams.statement().build()).await?;
+            if streams.left(&rows)?.is_none() {
+                return Ok(Answer { rows, end: None });
             }
         }
-        let streams = StreamPage { search, direction, after, rows, effort: self.effort };
-        let answer = self.connections.fetch_all(streams.statement().build()).await?;
-        let open = streams.open(&answer)?;
-        if open.is_empty() {
-            return listing(&answer, page);
-        }
-        let mut found = Vec::with_capacity(answer.len());
-        for row in &answer {
-            if row.try_get::<Option<Uuid>, _>("id")?.is_some() {
-                found.push(Position::of(row)?);
-            }
-        }
-        let gathered = streams.gather(self, found, open).await?;
-        let limit = usize::from(page.limit);
-        let positions: Vec<Position> = gathered.positions.iter().take(limit).copied().collect();
+        let streams = StreamPage { search, direction, after, limit, effort: self.effort };
+        let rows = self.connections.fetch_all(streams.statement().build()).await?;
+        let Some(left) = streams.left(&rows)? else {
+            return Ok(Answer { rows, end: None });
+        };
+        let gathered = streams.gather(self, left).await?;
+        let positions: Vec<Position> = gathered.positions.iter().take(limit.into()).copied().collect();
         let ids: Vec<Uuid> = positions.iter().map(|position| position.id).collect();
-        let is_full = gathered.positions.len() > limit;
+        let is_full = gathered.positions.len() > positions.len();
         let last = positions.last().copied();
         let last = if is_full { last } else { gathered.known_to.or(last) };
-        Ok(Listing {
-            dialogs: self.listed(search, ids).await?,
-            has_next_page: is_full || gathered.known_to.is_some(),
-            next: last.map(Position::cursor),
-        })
+        let end =
+            End { has_next_page: is_full || gathered.known_to.is_some(), next: last.map(Position::cursor) };
+        Ok(Answer { rows: self.shown(search, ids).await?, end: Some(end) })
     }
 
     /// Looks up few candidates. `None` when there are many.
@@ -241,13 +319,11 @@ impl Store {
         search: &Search<'_>,
         page: &Page,
         source: &Source<'_>,
-    ) -> Result<Option<Listing>, StoreFailure> {
+    ) -> Result<Option<Answer>, StoreFailure> {
         let sql = lookup::statement(search, page, source, self.effort.candidates);
         let rows = self.connections.fetch_all({ sql }.build()).await?;
-        if rows.first().map(|row| row.try_get("too_many")).transpose()?.unwrap_or(false) {
-            return Ok(None);
-        }
-        listing(&rows, page).map(Some)
+        let is_page = rows.first().map_or(Ok(true), |row| row.try_get("is_page"))?;
+        Ok(is_page.then_some(Answer { rows, end: None }))
     }
 
     /// The terms that every dialog has one of which the query finds, if looking these up is expected to
@@ -281,19 +357,30 @@ impl Store {
         Ok(is_few.then_some(rare))
     }
 
-    /// Dialogs by id, in this order.
-    async fn listed(&self, search: &Search<'_>, ids: Vec<Uuid>) -> Result<Vec<ListedDialog>, StoreFailure> {
+    /// What the search shows of dialogs by id, in this order.
+    async fn shown(&self, search: &Search<'_>, ids: Vec<Uuid>) -> Result<Vec<PgRow>, StoreFailure> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
         let mut sql = Sql::new("");
-        push_content(&mut sql, search);
-        sql.push(" from unnest(").push_bind(ids);
-        sql.push("::uuid[]) with ordinality as u (id, place) join dialog d on d.id = u.id");
-        push_document(&mut sql, search);
-        sql.push(" order by u.place");
-        let rows = self.connections.fetch_all(sql.build()).await?;
-        rows.iter().map(listed).collect()
+        let push_dialogs = |sql: &mut Sql| {
+            sql.push(" from unnest(").push_bind(ids);
+            sql.push("::uuid[]) with ordinality as u (id, place) join dialog d on d.id = u.id");
+        };
+        match search.shown {
+            Shown::Dialogs { parts, for_owner } => {
+                push_content(&mut sql, parts, for_owner);
+                push_dialogs(&mut sql);
+                push_document(&mut sql, parts);
+                sql.push(" order by u.place");
+            }
+            Shown::Counts => {
+                sql.push("select ");
+                push_counts(&mut sql);
+                push_dialogs(&mut sql);
+            }
+        }
+        Ok(self.connections.fetch_all(sql.build()).await?)
     }
 }
 
@@ -320,9 +407,10 @@ fn stream_direction(order: &OrderBy) -> Option<Direction> {
     }
 }
 
-/// The page that these rows are, one more than it shows if there are more. A single row without an id
-/// stands for none.
-fn listing(rows: &[PgRow], page: &Page) -> Result<Listing, StoreFailure> {
+/// The page that an answer is: one row more than it shows if there are more, unless it says how it ends. A
+/// single row without an id stands for none.
+fn listing(answer: &Answer, page: &Page) -> Result<Listing, StoreFailure> {
+    let Answer { rows, end } = answer;
     let limit = usize::from(page.limit);
     let mut dialogs = Vec::with_capacity(rows.len().min(limit));
     for row in rows.iter().take(limit) {
@@ -330,8 +418,14 @@ fn listing(rows: &[PgRow], page: &Page) -> Result<Listing, StoreFailure> {
             dialogs.push(listed(row)?);
         }
     }
-    let next = dialogs.last().map(|dialog| Cursor::of(&dialog.sort_keys(), &page.order));
-    Ok(Listing { dialogs, has_next_page: rows.len() > limit, next })
+    let (has_next_page, next) = match end {
+        Some(End { has_next_page, next }) => (*has_next_page, next.clone()),
+        None => {
+            let last = dialogs.last().map(|dialog| Cursor::of(&dialog.sort_keys(), &page.order));
+            (rows.len() > limit, last)
+        }
+    };
+    Ok(Listing { dialogs, has_next_page, next })
 }
 
 fn listed(row: &PgRow) -> Result<ListedDialog, StoreFailure> {

@@ -13,12 +13,13 @@
 
 use std::cmp::Ordering;
 
+use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::conditions::{Search, Sql, fill};
-use super::{Position, Store, push_content, push_document};
+use super::{Position, Store, push_shown};
 use crate::search::Direction;
 use crate::store::StoreFailure;
 
@@ -105,11 +106,12 @@ const OPEN: &str = ") k left join lateral (select p.content_updated_at as at, p.
         {order of p} offset {before the last} limit 1) l on true
     where l.id is null or (l.at, l.id) {later} (k.content_updated_at, k.id)) ";
 
-const ANSWER: &str =
-    ", o.keys as open_keys, o.numbers as open_numbers, o.times as open_times, o.ids as open_ids
-    from (select array_agg(key) as keys, array_agg(number) as numbers,
-        array_agg(content_updated_at) as times, array_agg(id) as ids from open) o
-    left join page d on true{document} {order of d}";
+/// What is told beside the page: the streams that are open, and the rows so far if there are any.
+const BESIDE: &str = "select o.*, f.*, o.open_keys is null as is_page
+    from (select array_agg(key) as open_keys, array_agg(number) as open_numbers,
+        array_agg(content_updated_at) as open_times, array_agg(id) as open_ids from open) o
+    cross join (select array_agg(p.content_updated_at) as found_times, array_agg(p.id) as found_ids
+        from page p where exists (select from open)) f";
 
 /// The next rows of some streams.
 const PROBE: &str =
@@ -126,20 +128,27 @@ pub(super) struct StreamPage<'a> {
     pub direction: Direction,
     /// After this row.
     pub after: Option<Position>,
-    /// Rows wanted: one more than the page shows.
-    pub rows: usize,
+    /// How many rows the page shows.
+    pub limit: u16,
     pub effort: Effort,
 }
 
 /// A stream that may have more for a page.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct OpenStream {
+struct OpenStream {
     key: i64,
     set: i32,
     /// Where the look into it ended.
     from: Position,
     /// How many rows to read next.
     look: usize,
+}
+
+/// What the first statement leaves to be done.
+pub(super) struct Left {
+    /// The rows of the page so far.
+    found: Vec<Position>,
+    open: Vec<OpenStream>,
 }
 
 /// Rows of a page, by position.
@@ -152,6 +161,11 @@ pub(super) struct Gathered {
 impl StreamPage<'_> {
     fn is_few(&self) -> bool {
         self.search.streams().0.len() <= self.effort.few
+    }
+
+    /// Rows wanted: one more than the page shows.
+    pub fn rows(&self) -> usize {
+        usize::from(self.limit) + 1
     }
 
     /// How many rows are read of each stream: to find its first row, and to find those of the page.
@@ -202,9 +216,8 @@ impl StreamPage<'_> {
             "last" => drop(sql.push(last)),
             "look" => push_count(sql, look),
             "before the end" => push_count(sql, look - 1),
-            "rows" => push_count(sql, self.rows),
-            "before the last" => push_count(sql, self.rows - 1),
-            "document" => push_document(sql, self.search),
+            "rows" => push_count(sql, self.rows()),
+            "before the last" => push_count(sql, usize::from(self.limit)),
             part => {
                 let alias = part.strip_prefix("order of ").unwrap_or(part);
                 let direction = self.direction.name();
@@ -243,41 +256,41 @@ impl StreamPage<'_> {
             sql.push(" union all select h.key, h.number, h.stalled_at, h.stalled_id from heads h where h.stalled_id is not null");
         }
         self.push(&mut sql, look, OPEN);
-        push_content(&mut sql, self.search);
-        self.push(&mut sql, look, ANSWER);
+        push_shown(
+            &mut sql,
+            self.search,
+            self.limit,
+            |sql| self.push(sql, look, BESIDE),
+            |sql| self.push(sql, look, "{order of d}"),
+        );
         sql
     }
 
-    /// The streams that the answer to [`statement`](Self::statement) leaves open; none when it is the
-    /// page.
-    pub fn open(&self, rows: &[PgRow]) -> Result<Vec<OpenStream>, StoreFailure> {
-        let Some(first) = rows.first() else { return Ok(Vec::new()) };
-        let keys: Option<Vec<i64>> = first.try_get("open_keys")?;
-        let sets: Option<Vec<i32>> = first.try_get("open_numbers")?;
-        let times: Option<Vec<_>> = first.try_get("open_times")?;
-        let ids: Option<Vec<Uuid>> = first.try_get("open_ids")?;
-        let positions = times.into_iter().flatten().zip(ids.into_iter().flatten());
-        let streams = keys.into_iter().flatten().zip(sets.into_iter().flatten());
+    /// What the answer to [`statement`](Self::statement) leaves open: `None` when it is the page.
+    pub fn left(&self, rows: &[PgRow]) -> Result<Option<Left>, StoreFailure> {
+        let Some(row) = rows.first() else { return Ok(None) };
+        if row.try_get("is_page")? {
+            return Ok(None);
+        }
+        let found = positions(row, "found_times", "found_ids")?;
+        let froms = positions(row, "open_times", "open_ids")?;
+        let keys: Vec<i64> = row.try_get("open_keys")?;
+        let sets: Vec<i32> = row.try_get("open_numbers")?;
         let look = self.looks().0 * 4;
-        Ok(streams
-            .zip(positions)
-            .map(|((key, set), (at, id))| OpenStream { key, set, from: Position { at, id }, look })
-            .collect())
+        let streams = keys.into_iter().zip(sets).zip(froms);
+        let open = streams.map(|((key, set), from)| OpenStream { key, set, from, look }).collect();
+        Ok(Some(Left { found, open }))
     }
 
-    /// Goes on in the open streams until the page is known. `found` are the rows so far.
-    pub async fn gather(
-        &self,
-        store: &Store,
-        mut found: Vec<Position>,
-        mut open: Vec<OpenStream>,
-    ) -> Result<Gathered, StoreFailure> {
+    /// Goes on in the open streams until the page is known.
+    pub async fn gather(&self, store: &Store, left: Left) -> Result<Gathered, StoreFailure> {
+        let Left { mut found, mut open } = left;
         let mut read = 0;
         for round in 0.. {
             found.sort_by(|one, other| self.compare(*one, *other));
             found.dedup();
-            found.truncate(self.rows);
-            let bound = found.get(self.rows - 1).copied();
+            found.truncate(self.rows());
+            let bound = found.get(usize::from(self.limit)).copied();
             // A stream that goes on below the last row of the page has nothing more for it.
             open.retain(|stream| bound.is_none_or(|bound| self.precedes(stream.from, bound)));
             // The newest first: how far everything is known depends on them.
@@ -337,6 +350,14 @@ impl StreamPage<'_> {
         );
         sql
     }
+}
+
+/// Positions out of two arrays; none where these are null.
+fn positions(row: &PgRow, times: &str, ids: &str) -> Result<Vec<Position>, StoreFailure> {
+    let times: Option<Vec<DateTime<Utc>>> = row.try_get(times)?;
+    let ids: Option<Vec<Uuid>> = row.try_get(ids)?;
+    let positions = times.into_iter().flatten().zip(ids.into_iter().flatten());
+    Ok(positions.map(|(at, id)| Position { at, id }).collect())
 }
 
 fn push_count(sql: &mut Sql, count: usize) {

@@ -37,9 +37,14 @@ fn plans() -> MutexGuard<'static, Option<HashMap<String, Vec<String>>>> {
 pub async fn of(call: Call) -> (Answer, Vec<String>) {
     let clock = Clock::system();
     let trace = clock.ids(clock.now()).revision().simple().to_string();
-    statements().get_or_insert_default().insert(trace.clone(), Vec::new());
-    let answer = call.header("traceparent", &format!("00-{trace}-00f067aa0ba902b7-01")).await;
-    let cost = statements().get_or_insert_default().remove(&trace).unwrap_or_default();
+    in_trace(&trace, call.header("traceparent", &format!("00-{trace}-00f067aa0ba902b7-01"))).await
+}
+
+/// Does the work and gives the statements of this trace.
+pub async fn in_trace<T>(trace: &str, work: impl IntoFuture<Output = T>) -> (T, Vec<String>) {
+    statements().get_or_insert_default().insert(trace.to_owned(), Vec::new());
+    let answer = work.await;
+    let cost = statements().get_or_insert_default().remove(trace).unwrap_or_default();
     (answer, cost)
 }
 

@@ -557,6 +557,81 @@ impl Way {
             query.push(("continuationToken", list["continuationToken"].as_str().unwrap().to_owned()));
         }
         assert_eq!(found, expected, "{context}");
+        if matches!(caller, Caller::User(_)) {
+            self.check_counts(&client, search, expected.len(), &context).await;
+        }
+    }
+
+    /// The counts are those of the dialogs that the same search lists on a page of a thousand.
+    async fn check_counts(&self, client: &Client, search: &Search, expected: usize, context: &str) {
+        let mut query = search.query();
+        query.retain(|(name, _)| *name != "orderBy");
+        let input = graph_input(&query);
+        query.push(("limit", "1000".to_owned()));
+        let pairs: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let page = client.list(&pairs).await.json();
+        let document = "query ($input: SearchDialogInput!) { dialogCounts(input: $input) {
+            byLabel { label count } byStatus { status count } unread total capped errors { message } } }";
+        let body = json!({ "query": document, "variables": { "input": input } });
+        let answer = client.call(reqwest::Method::POST, "/graphql").json(&body).await.json();
+        let counts = &answer["data"]["dialogCounts"];
+        let items = page["items"].as_array().unwrap();
+        let count = |fits: &dyn Fn(&Value) -> bool| items.iter().filter(|item| fits(item)).count();
+        let labels = ["Default", "Bin", "Archive", "MarkedAsUnopened", "Sent"].map(|label| {
+            let has = |item: &Value| {
+                item["endUserContext"]["systemLabels"].as_array().unwrap().contains(&json!(label))
+            };
+            json!({ "label": graph_name(label), "count": count(&has) })
+        });
+        let statuses = ["NotApplicable", "Draft", "InProgress", "Awaiting", "RequiresAttention", "Completed"];
+        let statuses = statuses.map(|status| {
+            json!({ "status": graph_name(status), "count": count(&|item| item["status"] == status) })
+        });
+        let listed = json!({
+            "byLabel": labels,
+            "byStatus": statuses,
+            "unread": count(&|item| item["isContentSeen"] == false),
+            "total": items.len(),
+            "capped": page["hasNextPage"],
+            "errors": [],
+        });
+        assert_eq!(*counts, listed, "{answer}, {context}");
+        if self.is_exact {
+            assert_eq!(counts["total"], expected, "{context}");
+        }
+    }
+}
+
+/// A value of an enum as the graph writes it.
+fn graph_name(name: &str) -> String {
+    let mut text = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !text.is_empty() {
+            text.push('_');
+        }
+        text.push(letter.to_ascii_uppercase());
+    }
+    text
+}
+
+/// The parameters of a search as input of the graph.
+fn graph_input(query: &[(&'static str, String)]) -> Value {
+    let mut input = json!({});
+    for (name, value) in query {
+        match *name {
+            "status" | "systemLabel" => push(&mut input, name, json!(graph_name(value))),
+            "party" | "serviceResource" | "org" | "extendedStatus" => push(&mut input, name, json!(value)),
+            "excludeApiOnly" | "isContentSeen" => input[name] = json!(value == "true"),
+            _ => input[name] = json!(value),
+        }
+    }
+    input
+}
+
+fn push(input: &mut Value, name: &str, value: Value) {
+    match input[name].as_array_mut() {
+        Some(list) => list.push(value),
+        None => input[name] = json!([value]),
     }
 }
 
