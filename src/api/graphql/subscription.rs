@@ -1,11 +1,10 @@
 //! What happens to a dialog, as it happens.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_graphql::parser::types::{
-    DocumentOperations, ExecutableDocument, Field, FragmentDefinition, OperationDefinition, Selection,
-    SelectionSet,
+    DocumentOperations, ExecutableDocument, Field, FragmentDefinition, Selection, SelectionSet,
 };
 use async_graphql::{Context, Enum, Name, Positioned, Response, Result, SimpleObject, Subscription};
 use futures_util::stream::{self, BoxStream};
@@ -139,157 +138,59 @@ pub(super) async fn open(
 
 const ONE_FIELD: &str = "A subscription has exactly one field.";
 
-/// Puts the field of a subscription right into the operation, where it alone is looked for. A subscription
-/// has exactly one field, which is not skipped or included on a condition (GraphQL, September 2025, section
-/// 5.2.4.1). It may be written in several places, and is the same field wherever it has the same response
-/// name: all that is selected of it is selected (section 5.3.2).
+/// Puts the field of a subscription right into the operation of a document that is right: there alone it is
+/// looked for. A subscription has exactly one field, which is not skipped or included on a condition
+/// (GraphQL, September 2025, section 5.2.4.1). It may be written in several places, and is the same field
+/// wherever it has the same response name: all that is selected of it is selected (section 5.3.2).
 ///
 /// # Errors
 /// When it is otherwise.
 pub(super) fn inline(document: &mut ExecutableDocument, name: Option<&str>) -> Result<(), String> {
-    let operation = match (&document.operations, name) {
+    let operation = match (&mut document.operations, name) {
         (DocumentOperations::Single(operation), _) => Some(operation),
-        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name),
-        (DocumentOperations::Multiple(operations), None) => operations.values().next(),
+        (DocumentOperations::Multiple(operations), Some(name)) => operations.get_mut(name),
+        (DocumentOperations::Multiple(operations), None) => operations.values_mut().next(),
     };
     let Some(operation) = operation else { return Ok(()) };
-    let mut found = Found::default();
-    found.fields(document, &operation.node.selection_set.node, &mut Vec::new())?;
-    if found.is_broken {
-        // Validation says what is wrong.
-        return Ok(());
-    }
-    let field = merged(found.fields)?;
-    let before = spread(document);
-    let selection = Positioned::new(Selection::Field(field.clone()), field.pos);
-    if let Some(operation) = operation_mut(document, name) {
-        operation.selection_set.node.items = vec![selection];
-    }
-    // What was only needed on the way to the field must not count as forgotten.
-    let after = spread(document);
-    document.fragments.retain(|name, _| after.contains(name) || !before.contains(name));
-    Ok(())
-}
-
-/// The one field that these are.
-fn merged(fields: Vec<Positioned<Field>>) -> Result<Positioned<Field>, String> {
+    let set = &mut operation.node.selection_set.node;
+    let mut fields = Vec::new();
+    add_fields(&document.fragments, set, &mut fields)?;
     let mut fields = fields.into_iter();
     let mut field = fields.next().ok_or(ONE_FIELD)?;
     for other in fields {
         if other.node.response_key().node != field.node.response_key().node {
             return Err(ONE_FIELD.to_owned());
         }
-        if other.node.name.node != field.node.name.node || !are_called_alike(&other.node, &field.node) {
-            let text = "The field of a subscription must have the same arguments wherever it is written.";
-            return Err(text.to_owned());
-        }
-        // Otherwise nobody would see that it lacks what it must have (section 5.3.3).
-        if other.node.selection_set.node.items.is_empty() != field.node.selection_set.node.items.is_empty() {
-            return Err("The field of a subscription has fields wherever it is written.".to_owned());
-        }
         field.node.selection_set.node.items.extend(other.node.selection_set.node.items);
     }
-    if field.node.name.node.starts_with("__") { Err(ONE_FIELD.to_owned()) } else { Ok(field) }
-}
-
-/// Whether two fields have the same arguments, in whatever order.
-fn are_called_alike(one: &Field, other: &Field) -> bool {
-    one.arguments.len() == other.arguments.len()
-        && one.arguments.iter().all(|(name, value)| {
-            other.get_argument(&name.node).is_some_and(|argument| argument.node == value.node)
-        })
-}
-
-fn operation_mut<'a>(
-    document: &'a mut ExecutableDocument,
-    name: Option<&str>,
-) -> Option<&'a mut OperationDefinition> {
-    let operation = match (&mut document.operations, name) {
-        (DocumentOperations::Single(operation), _) => operation,
-        (DocumentOperations::Multiple(operations), Some(name)) => operations.get_mut(name)?,
-        (DocumentOperations::Multiple(operations), None) => operations.values_mut().next()?,
-    };
-    Some(&mut operation.node)
-}
-
-/// The fields of a subscription.
-#[derive(Default)]
-struct Found {
-    fields: Vec<Positioned<Field>>,
-    /// There is a fragment that does not exist, or that contains itself.
-    is_broken: bool,
-}
-
-impl Found {
-    fn fields<'a>(
-        &mut self,
-        document: &'a ExecutableDocument,
-        set: &'a SelectionSet,
-        within: &mut Vec<&'a Name>,
-    ) -> Result<(), String> {
-        for selection in &set.items {
-            if !selection.node.directives().is_empty() {
-                return Err("The field of a subscription has no directives.".to_owned());
-            }
-            match &selection.node {
-                Selection::Field(field) => self.fields.push(field.clone()),
-                Selection::InlineFragment(fragment) => {
-                    let condition = fragment.node.type_condition.as_ref();
-                    is_of_root(condition.map(|condition| &condition.node.on.node))?;
-                    self.fields(document, &fragment.node.selection_set.node, within)?;
-                }
-                Selection::FragmentSpread(fragment) => {
-                    let name = &fragment.node.fragment_name.node;
-                    let fragment = document.fragments.get(name).filter(|_| !within.contains(&name));
-                    let Some(FragmentDefinition { type_condition, selection_set, .. }) =
-                        fragment.map(|fragment| &fragment.node)
-                    else {
-                        self.is_broken = true;
-                        continue;
-                    };
-                    is_of_root(Some(&type_condition.node.on.node))?;
-                    within.push(name);
-                    self.fields(document, &selection_set.node, within)?;
-                    within.pop();
-                }
-            }
-        }
-        Ok(())
+    if field.node.name.node.starts_with("__") {
+        return Err(ONE_FIELD.to_owned());
     }
+    set.items = vec![Positioned::new(Selection::Field(field.clone()), field.pos)];
+    Ok(())
 }
 
-fn is_of_root(condition: Option<&Name>) -> Result<(), String> {
-    match condition {
-        Some(name) if name != "Subscriptions" => {
-            Err(format!("A fragment on {name} cannot have the field of a subscription."))
+/// Adds the fields of a subscription, those of fragments too.
+fn add_fields(
+    fragments: &HashMap<Name, Positioned<FragmentDefinition>>,
+    set: &SelectionSet,
+    fields: &mut Vec<Positioned<Field>>,
+) -> Result<(), String> {
+    for selection in &set.items {
+        if !selection.node.directives().is_empty() {
+            return Err("The field of a subscription has no directives.".to_owned());
         }
-        _ => Ok(()),
-    }
-}
-
-/// The fragments that operations use.
-fn spread(document: &ExecutableDocument) -> HashSet<Name> {
-    fn collect(document: &ExecutableDocument, set: &SelectionSet, found: &mut HashSet<Name>) {
-        for selection in &set.items {
-            match &selection.node {
-                Selection::Field(field) => collect(document, &field.node.selection_set.node, found),
-                Selection::InlineFragment(fragment) => {
-                    collect(document, &fragment.node.selection_set.node, found);
-                }
-                Selection::FragmentSpread(fragment) => {
-                    let name = &fragment.node.fragment_name.node;
-                    if found.insert(name.clone())
-                        && let Some(fragment) = document.fragments.get(name)
-                    {
-                        collect(document, &fragment.node.selection_set.node, found);
-                    }
+        match &selection.node {
+            Selection::Field(field) => fields.push(field.clone()),
+            Selection::InlineFragment(fragment) => {
+                add_fields(fragments, &fragment.node.selection_set.node, fields)?;
+            }
+            Selection::FragmentSpread(fragment) => {
+                if let Some(fragment) = fragments.get(&fragment.node.fragment_name.node) {
+                    add_fields(fragments, &fragment.node.selection_set.node, fields)?;
                 }
             }
         }
     }
-    let mut found = HashSet::new();
-    for (_, operation) in document.operations.iter() {
-        collect(document, &operation.node.selection_set.node, &mut found);
-    }
-    found
+    Ok(())
 }
