@@ -31,9 +31,8 @@ const LEASE: Duration = Duration::from_secs(5);
 /// How many lanes an instance works on at a time.
 const WORKERS: usize = 4;
 
-/// How many rows of the log are read at once; fewer while a sink fails.
+/// How many rows of the log are read at once.
 const WINDOW: i64 = 1_000;
-const PROBE: i64 = 100;
 
 /// How many dialogs with parked events are looked at at once, and how many events.
 const DUE_DIALOGS: i64 = 64;
@@ -239,6 +238,8 @@ impl Dispatcher {
         is_over: &AtomicBool,
     ) -> Result<(), StoreFailure> {
         let mut failures = lane.failures;
+        // What was tried in vain already to find out whether the sink is back.
+        let mut probes = Vec::new();
         let stay = |failures| LaneEnd {
             reached: lane.reached,
             failures,
@@ -254,21 +255,24 @@ impl Dispatcher {
                 self.store.finish_lane(lane, claim, end).await?;
                 return Ok(());
             }
-            failures = if round.has_taken() { 0 } else { failures };
+            if round.has_taken() {
+                failures = 0;
+            } else if failures > 0 {
+                probes = round.went;
+            }
             if is_over.load(Ordering::SeqCst) {
                 self.store.finish_lane(lane, claim, stay(failures)).await?;
                 return Ok(());
             }
         }
-        let limit = if failures > 0 { PROBE } else { WINDOW };
-        let (reached, entries) = self.store.lane_window(lane, limit).await?;
+        let (reached, entries) = self.store.lane_window(lane, WINDOW).await?;
         let deliveries =
             entries.into_iter().flat_map(|(entry, is_queued)| self.deliveries(outlet, &entry, is_queued));
         // Whether the sink is back, and whether it is one event that it never takes, single ones tell.
         let round = if outlet.sink.batch_size() > 1 && failures == 0 {
             self.deliver_in_batches(outlet, deliveries.collect(), is_over).await
         } else {
-            let went = self.deliver(outlet, by_dialog(deliveries), failures, is_over).await;
+            let went = self.deliver(outlet, by_dialog(deliveries), failures, probes, is_over).await;
             Round { went, stopped_at: None }
         };
         self.say_goodbye(lane, &round).await?;
@@ -279,6 +283,10 @@ impl Dispatcher {
             let end = self.leave_alone(lane, failures + 1, &round);
             let parked = not_delivered(round).filter(|parked| parked.row < row).collect();
             LaneEnd { reached: row.before(), parked, ..end }
+        } else if failures > 0 && !has_taken && round.failure().is_some() {
+            // Too few to say so of the sink, and they must not stop others; but it is not back either.
+            let end = self.leave_alone(lane, failures + 1, &round);
+            LaneEnd { reached, parked: not_delivered(round).collect(), ..end }
         } else {
             let failures = if has_taken { 0 } else { failures };
             LaneEnd { reached, parked: not_delivered(round).collect(), ..stay(failures) }
@@ -294,7 +302,7 @@ impl Dispatcher {
         self.store.disable_sink(&lane.sink, reason).await
     }
 
-    /// Tries parked events again.
+    /// Tries parked events again. All that is not taken is parked as before.
     async fn retry(
         &self,
         lane: &Lane,
@@ -318,12 +326,12 @@ impl Dispatcher {
                 occurred_at: retried.entry.batch.occurred_at,
             }
         });
-        let went = self.deliver(outlet, by_dialog(deliveries), lane.failures, is_over).await;
+        let mut went = self.deliver(outlet, by_dialog(deliveries), lane.failures, Vec::new(), is_over).await;
         let (mut delivered, mut failed) = (Vec::new(), Vec::new());
-        for went in &went {
-            delivered.extend(went.delivered.iter().cloned());
+        for went in &mut went {
+            delivered.append(&mut went.delivered);
             // Those behind it go on waiting as they are.
-            failed.extend(went.not_delivered.iter().filter(|p| p.reason.is_some()).cloned());
+            failed.extend(went.not_delivered.drain(..).filter(|p| p.reason.is_some()));
         }
         self.store.finish_due(lane, claim, &delivered, &failed).await?;
         Ok(Round { went, stopped_at: None })
@@ -345,16 +353,17 @@ impl Dispatcher {
     }
 
     /// Delivers to dialogs side by side; after failures one after the other, until the sink takes
-    /// something. Leaves the rest alone when it is clear that the sink fails as a whole.
+    /// something. Leaves the rest alone when it is clear that the sink fails as a whole, which `went`, what
+    /// came before, may say as well.
     async fn deliver(
         &self,
         outlet: &Outlet,
         dialogs: Vec<Vec<Delivery>>,
         failures: i32,
+        mut went: Vec<Went>,
         is_over: &AtomicBool,
     ) -> Vec<Went> {
         let mut dialogs = dialogs.into_iter();
-        let mut went: Vec<Went> = Vec::new();
         if failures > 0 {
             for dialog in dialogs.by_ref() {
                 went.push(self.deliver_in_order(outlet, dialog, is_over).await);
@@ -418,7 +427,8 @@ impl Dispatcher {
                 }
                 // Whichever it is about, the others are taken by themselves.
                 None | Some(Err(NotTaken::ForNow { .. } | NotTaken::Ever { .. })) => {
-                    let singly = self.deliver(outlet, by_dialog(batch.into_iter()), 0, is_over).await;
+                    let batch = by_dialog(batch.into_iter());
+                    let singly = self.deliver(outlet, batch, 0, Vec::new(), is_over).await;
                     let left = singly.iter().flat_map(|went| &went.not_delivered);
                     blocked.extend(left.filter(|parked| !parked.is_dead).map(|parked| parked.dialog));
                     round.went.extend(singly);
