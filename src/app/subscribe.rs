@@ -83,7 +83,7 @@ impl App {
         after: Option<Position>,
     ) -> Result<Subscribed, Failure> {
         let Subscription { dialog, party, token_end, token } = subscription;
-        let place = self.places.take(Some(token))?;
+        let place = self.places.take(token)?;
         let end = self.store.log_end().await?;
         let known = match after {
             Some(after) => is_known(after, self.store.log_floor().await?, end).then_some(after),

@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::event_sinks::until;
 use crate::harness::*;
 
 fn progress(value: i32) -> Value {
@@ -115,6 +116,36 @@ async fn a_stream_ends_with_its_token() {
         assert_eq!((end.name.as_str(), &end.data["reason"]), ("end", &json!("token-expired")));
         assert!(stream.next().await.is_none());
     }
+}
+
+#[tokio::test]
+async fn a_token_opens_so_many_streams_at_a_time() {
+    let service = Service::alone().await;
+    let (owner, person) = (service.owner(), service.person());
+    let id = owner.created(&dialog()).await;
+    let of_dialog = format!("dialogs/{id}/events");
+    let paths = [of_dialog.as_str(), "events"];
+    let mut open = Vec::new();
+    for index in 0..20 {
+        open.push(person.follow(paths[index % 2], None).await);
+    }
+    for path in paths {
+        let full = person.get(&format!("/api/v1/enduser/{path}")).await;
+        full.assert_problem_document(503);
+        assert_eq!(full.header("retry-after"), Some("10"));
+        assert!(full.json()["detail"].as_str().unwrap().contains("at most 20"), "{}", full.text());
+    }
+    // Another token of the same person has its own.
+    let other = service.person_with(PERSON_NUMBER, 4);
+    for path in paths {
+        other.follow(path, None).await;
+    }
+    open.pop();
+    // The place becomes free when the service notices.
+    until("a place is free", async || {
+        person.get(&format!("/api/v1/enduser/{of_dialog}")).stream().await.status() == 200
+    })
+    .await;
 }
 
 /// What has changed for the person since a token, and the next token.
