@@ -6,7 +6,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use super::outbox::{LogEntry, Position, entry, horizon};
+use super::outbox::{LogEntry, Position, entry, horizon, window};
 use super::rows::{moment, optional_moment};
 use super::{Store, StoreFailure};
 use crate::timestamp::Timestamp;
@@ -535,16 +535,7 @@ impl Store {
             .bind(span.since.map(Timestamp::utc))
             .bind(span.until.map(Timestamp::utc))
             .bind(span.id);
-        let rows = self.connections.fetch_all(query).await?;
-        let Some(last) = rows.last() else { return Ok(None) };
-        let last = Position { transaction: last.try_get("xid")?, sequence: last.try_get("sequence")? };
-        let mut entries = Vec::new();
-        for row in &rows {
-            if !sqlx::ValueRef::is_null(&row.try_get_raw("payload")?) {
-                entries.push(entry(row)?);
-            }
-        }
-        Ok(Some((last, entries)))
+        window(&self.connections.fetch_all(query).await?)
     }
 
     /// Gives events to sinks once more, also ones that were given up. Gives how many deliveries that
