@@ -52,7 +52,8 @@ pub enum Followed {
     Event(Mark, Box<CloudEvent>),
     /// Nothing has happened for a while.
     Silence,
-    /// What happened since the place that was named is no longer known; what happens from now on is told.
+    /// What happened since the place that was named is no longer known, or something has happened that this
+    /// version does not know; what happens from now on is told.
     Missed,
     /// Nothing more is told.
     End(FollowEnd),
@@ -286,7 +287,8 @@ impl Follow {
                 self.after.is_some_and(|after| after.position == mark.position && index <= after.index);
             if !is_known {
                 let event = app.cloud_events.of(entry.dialog, &entry.batch, event);
-                self.ready.push_back(Followed::Event(mark, Box::new(event)));
+                let heard = event.map_or(Followed::Missed, |event| Followed::Event(mark, Box::new(event)));
+                self.ready.push_back(heard);
             }
         }
         self.ready.extend(end);

@@ -221,6 +221,7 @@ mod tests {
             (vec![Event::DialogRestored { id }], None, Some(News::Updated)),
             (vec![updated, deleted.clone()], None, Some(News::Deleted)),
             (vec![deleted], None, Some(News::Deleted)),
+            (vec![Event::Unknown], None, Some(News::Updated)),
         ] {
             assert_eq!(News::of(&batch(events.clone(), hidden_until)), news, "{events:?}");
         }
