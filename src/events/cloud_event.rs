@@ -89,6 +89,27 @@ pub struct CloudEvents {
     publish_expired: bool,
 }
 
+#[cfg(test)]
+impl CloudEvent {
+    /// One that says nothing but these: `kind` is the type without what all types have.
+    pub(in crate::events) fn of_kind(kind: &str, resource: &str, org: &str) -> Self {
+        Self {
+            specversion: "1.0",
+            id: Uuid::nil(),
+            r#type: format!("{TYPE_PREFIX}{kind}.v1"),
+            time: String::new(),
+            resource: resource.into(),
+            resourceinstance: Uuid::nil(),
+            subject: String::new(),
+            source: String::new(),
+            sequence: None,
+            traceparent: None,
+            data: Map::new(),
+            org: org.into(),
+        }
+    }
+}
+
 impl CloudEvents {
     /// For a service that clients reach under `public_url`.
     #[must_use]

@@ -24,7 +24,7 @@ use super::metrics::{self, Outcome};
 use super::sinks::{NotTaken, Outlet};
 use crate::clock::Clock;
 use crate::dialog::events::Event;
-use crate::store::{Claim, Lane, LaneEnd, LogEntry, Parked, Position, Store, StoreFailure};
+use crate::store::{Claim, Lane, LaneEnd, LogEntry, Parked, Pause, Position, Store, StoreFailure};
 
 /// For how long a lane stays taken after its holder has died.
 const LEASE: Duration = Duration::from_secs(5);
@@ -259,7 +259,7 @@ impl Dispatcher {
         let stay = |failures| LaneEnd {
             reached: lane.reached,
             failures,
-            pause: Duration::ZERO,
+            pause: Pause::default(),
             parked: Vec::new(),
             reason: None,
         };
@@ -479,7 +479,7 @@ impl Dispatcher {
                 let rest = batch.iter().chain(deliveries.as_slice());
                 for delivery in rest.filter(|delivery| delivery.row == first) {
                     let is_first = !delivery.is_queued && blocked.insert(delivery.dialog);
-                    let retry_in = is_first.then_some(Duration::ZERO);
+                    let retry_in = is_first.then(Pause::default);
                     went.not_delivered.push(Parked { retry_in, ..delivery.parked() });
                 }
                 round.stopped_after = begun;
@@ -505,7 +505,7 @@ impl Dispatcher {
             }
             if is_blocked || is_over.load(Ordering::SeqCst) {
                 // The first of the dialog waits for nothing.
-                parked.retry_in = (!is_blocked).then_some(Duration::ZERO);
+                parked.retry_in = (!is_blocked).then(Pause::default);
                 is_blocked = true;
                 went.not_delivered.push(parked);
                 continue;
@@ -530,7 +530,7 @@ impl Dispatcher {
                 NotTaken::Gone { reason } => {
                     is_over.store(true, Ordering::SeqCst);
                     is_blocked = true;
-                    parked.retry_in = Some(Duration::ZERO);
+                    parked.retry_in = Some(Pause::default());
                     went.gone = Some(reason);
                 }
                 NotTaken::Ever { .. } => {
@@ -547,9 +547,8 @@ impl Dispatcher {
                     is_blocked = true;
                     went.failure.clone_from(&parked.reason);
                     went.retry_after = retry_after;
-                    let wait = self.backoff(parked.attempts, LONGEST_RETRY);
-                    // Half of it may be left to chance.
-                    parked.retry_in = Some(wait.max(retry_after.unwrap_or_default() * 2));
+                    let about = self.backoff(parked.attempts, LONGEST_RETRY);
+                    parked.retry_in = Some(Pause { about, at_least: retry_after.unwrap_or_default() });
                 }
             }
             if parked.is_dead {
@@ -573,7 +572,8 @@ impl Dispatcher {
         Parked {
             attempts,
             is_dead,
-            retry_in: (!is_dead).then(|| self.backoff(attempts, LONGEST_RETRY)),
+            retry_in: (!is_dead)
+                .then(|| Pause { about: self.backoff(attempts, LONGEST_RETRY), ..Pause::default() }),
             reason: Some("this version of the service does not know the kind of event".to_owned()),
             ..delivery.parked()
         }
@@ -606,7 +606,7 @@ impl Dispatcher {
     /// it was, later.
     fn leave_alone(&self, lane: &Lane, failures: i32, round: &Round) -> LaneEnd {
         let wished = round.went.iter().filter_map(|went| went.retry_after).max().unwrap_or_default();
-        let pause = self.backoff(failures, LONGEST_OUTAGE).max(wished * 2);
+        let pause = Pause { about: self.backoff(failures, LONGEST_OUTAGE), at_least: wished };
         let (sink, number, reason) = (lane.sink.as_str(), lane.number, round.failure());
         tracing::warn!(
             sink,

@@ -169,6 +169,8 @@ async fn what_was_given_up_is_shown_tried_again_and_forgotten() {
         &["drop", "--sink", "none"],
         &["dead", "--type", "nothing"],
         &["dead", "--since", "yesterday"],
+        &["dead", "--since", "2026-11-21T12:00:00Z", "--until", "2026-11-21T11:59:59Z"],
+        &["replay", "--since", "2026-11-21T12:00:00+01:00", "--until", "2026-11-21T11:00:00Z"],
         &["enable", "--sink", "none"],
     ] {
         assert!(command(&service, arguments).await.is_err(), "{arguments:?}");
@@ -257,6 +259,19 @@ async fn what_is_wrong_with_the_file_is_said_at_the_start() {
         (hook("a", "").replace(SECRET, "short"), "secrets must have"),
         (hook("a", "").replace("https://example.com", "http://10.0.0.1"), "private address"),
         ("[[altinn-events]]\nname = \"a\"\nurl = \"https://example.com\"".into(), "a token is needed"),
+        // All at once.
+        (
+            hook("A B", "batch_size = 0\nonly = { types = [\"create\"] }").replace(SECRET, "short"),
+            "is wrong about A B: name must be made of up to 60 of a-z, 0-9 and -; it is wrong about A B: there is no type of event \"create\"",
+        ),
+        (
+            hook("a", "batch_size = 0").replace(SECRET, "short").replace("https:", "ftp:")
+                + "[[altinn-events]]\nname = \"b\"\nurl = \"x\"\n[[nats]]\nname = \"c\"\nurl = \"\"\nstream = \"\"\nprefix = \"p\"",
+            "a: batch_size must be 1 to 1000; it is wrong about a: url must be an absolute http or https URL; it is wrong \
+             about a: secrets must have at least one secret, each of at least 24 bytes; it is wrong about c: url must be \
+             nats://host:port, several separated by commas; it is wrong about c: stream must be a name without spaces and \
+             . * > / \\; it is wrong about b: a token is needed in the sandbox; it is wrong about b: url must be",
+        ),
     ] {
         let adjust = to_sinks(file);
         let mut settings =
@@ -489,6 +504,10 @@ async fn a_dead_sink_costs_a_few_requests_and_loses_nothing() {
         and not_before > now() + interval '5 minutes' and holder is null";
     let all_rest = async || service.database.column::<i64>(resting, Uuid::nil()).await == [4];
     until("all lanes rest", all_rest).await;
+    let pauses =
+        "select extract(epoch from not_before - lease_until)::float8 from event_lane where $1 is not null";
+    let pauses = service.database.column::<f64>(pauses, Uuid::nil()).await;
+    assert!(pauses.iter().all(|pause| (600.0..661.0).contains(pause)), "{pauses:?}");
     let first = requests.load(Ordering::SeqCst);
     assert!(first <= 4 * 10, "{first}");
     // Time passes: three requests for each lane find out that nothing has changed.
@@ -824,6 +843,30 @@ async fn what_an_interrupted_replay_has_left_is_delivered() {
         receiver.wait_for(3).await.iter().map(|event| event["id"].as_str().unwrap().to_owned()).collect();
     let log = log_of(&service, id).await;
     assert_eq!(told, [log[0].as_str(), &log[0], &log[1]]);
+}
+
+#[tokio::test]
+async fn a_sink_that_is_no_longer_there_is_forgotten() {
+    let receiver = Receiver::answering(|_, _| StatusCode::UNPROCESSABLE_ENTITY).await;
+    let service = Service::telling(Clock::system(), to_webhook(&receiver)).await;
+    register(&service, "archive").await;
+    service.owner().created(&dialog()).await;
+    until("it is given up", async || json_of(&service, &["dead", "--json"]).await.len() == 1).await;
+    let names = async || {
+        let states = json_of(&service, &["sinks", "--json"]).await;
+        states.iter().map(|state| state["sink"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names().await, ["archive", "webhook"]);
+    assert!(command(&service, &["forget", "--sink", "archives"]).await.is_err());
+    let done = command(&service, &["forget", "--sink", "archive"]).await.unwrap();
+    assert_eq!(done, "archive is forgotten, and deliveries that it has not taken: 0.");
+    assert_eq!(names().await, ["webhook"]);
+    // One that is still there begins anew.
+    let done = command(&service, &["forget", "--sink", "webhook"]).await.unwrap();
+    assert_eq!(done, "webhook is forgotten, and deliveries that it has not taken: 1.");
+    until("it is there again", async || names().await == ["webhook"]).await;
+    let id = service.owner().created(&dialog()).await;
+    assert_eq!(dialog_of(&receiver.wait_for(2).await[1]), id);
 }
 
 #[tokio::test]
