@@ -291,6 +291,19 @@ pub enum EventsCommand {
     Replay(ReplaySettings),
     /// Send events again to a sink that has said that it is gone.
     Enable(EnableSettings),
+    /// Forget a sink that is no longer among the settings: how far it has come, and what it has not taken.
+    Forget(ForgetSettings),
+}
+
+/// Settings of `events forget`.
+#[derive(Debug, Args)]
+pub struct ForgetSettings {
+    /// The sink. One that instances still have begins anew, with what is told from then on.
+    #[arg(long, value_name = "NAME")]
+    pub sink: String,
+    /// The database.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
 }
 
 /// Settings of `events sinks`.

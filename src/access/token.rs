@@ -490,6 +490,12 @@ pub fn sha256(text: &str) -> [u8; 32] {
     bytes
 }
 
+/// Digest of the token in an `Authorization` header, if there is one.
+#[must_use]
+pub fn bearer_digest(authorization: &str) -> Option<[u8; 32]> {
+    bearer_token(Some(authorization)).ok().map(sha256)
+}
+
 fn bearer_token(authorization: Option<&str>) -> Result<&str, TokenRefusal> {
     let (scheme, token) =
         authorization.and_then(|header| header.trim().split_once(' ')).ok_or(TokenRefusal::Missing)?;

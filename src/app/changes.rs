@@ -92,7 +92,7 @@ impl App {
         let keys: HashSet<i64> =
             request.parties.iter().map(|party| key_of(party.as_str())).collect::<HashSet<_>>();
         let keys: Vec<i64> = keys.intersection(&listed.party_keys()).copied().collect();
-        let entries = self.store.log_of_parties(&keys, None, after, i64::from(request.limit)).await?;
+        let entries = self.store.log_of_parties(&keys, after, i64::from(request.limit)).await?;
         // Asked last: what the read has missed is gone by now.
         if after < self.store.log_floor().await? || after > end.max(after_all(&entries)) {
             return Err(Refusal::PositionTooOld.into());

@@ -13,7 +13,7 @@ use crate::access::ListedDialogs;
 use crate::access::caller::Caller;
 use crate::dialog::refusal::Refusal;
 use crate::events::cloud_event::CloudEvent;
-use crate::events::places::Place;
+use crate::events::places::{Place, TokenDigest};
 use crate::events::{Next, Stream, Wanted};
 use crate::store::{DetailParts, DialogDetail, LogEntry, Position, key_of};
 use crate::timestamp::Timestamp;
@@ -52,7 +52,8 @@ pub enum Followed {
     Event(Mark, Box<CloudEvent>),
     /// Nothing has happened for a while.
     Silence,
-    /// What happened since the place that was named is no longer known; what happens from now on is told.
+    /// What happened since the place that was named is no longer known, or something has happened that this
+    /// version does not know; what happens from now on is told.
     Missed,
     /// Nothing more is told.
     End(FollowEnd),
@@ -84,6 +85,15 @@ impl FollowEnd {
     }
 }
 
+/// The token that somebody follows with.
+#[derive(Clone, Copy)]
+pub struct FollowToken {
+    /// When it ends.
+    pub end: Timestamp,
+    /// Tells it apart.
+    pub digest: TokenDigest,
+}
+
 /// Somebody who follows.
 pub struct Follow {
     caller: Caller,
@@ -103,44 +113,44 @@ impl App {
     /// Follows one dialog, which the user must be able to open. It does not count as opened by that.
     ///
     /// # Errors
-    /// Those of opening the dialog.
+    /// Those of opening the dialog; when too many streams are open.
     pub async fn follow_dialog(
         &self,
         caller: Caller,
-        token_end: Timestamp,
+        token: FollowToken,
         id: Uuid,
         after: Option<Mark>,
     ) -> Result<Follow, Failure> {
         let party = self.may_follow(&caller, id).await?;
         let wanted = Wanted::Dialog(key_of(&party), id);
-        self.follow(caller, token_end, Some(id), ListedDialogs::default(), wanted, after).await
+        self.follow(caller, token, Some(id), ListedDialogs::default(), wanted, after).await
     }
 
     /// Follows all dialogs that the user may list.
     ///
     /// # Errors
-    /// When the platform or the database fails.
+    /// When the platform or the database fails, or too many streams are open.
     pub async fn follow_all(
         &self,
         caller: Caller,
-        token_end: Timestamp,
+        token: FollowToken,
         after: Option<Mark>,
     ) -> Result<Follow, Failure> {
         let listed = ListedDialogs::from(&self.access.search_scope(&caller, &[], &[]).await?);
         let wanted = Wanted::Parties(Arc::new(listed.party_keys()));
-        self.follow(caller, token_end, None, listed, wanted, after).await
+        self.follow(caller, token, None, listed, wanted, after).await
     }
 
     async fn follow(
         &self,
         caller: Caller,
-        token_end: Timestamp,
+        token: FollowToken,
         dialog: Option<Uuid>,
         listed: ListedDialogs,
         wanted: Wanted,
         after: Option<Mark>,
     ) -> Result<Follow, Failure> {
-        let place = self.places.take(None)?;
+        let place = self.places.take(token.digest)?;
         let end = self.store.log_end().await?;
         let mut ready = VecDeque::new();
         let floor = self.store.log_floor().await?;
@@ -153,7 +163,7 @@ impl App {
         let stream = self.live.stream(start, wanted);
         Ok(Follow {
             caller,
-            token_end,
+            token_end: token.end,
             dialog,
             listed,
             stream,
@@ -277,7 +287,8 @@ impl Follow {
                 self.after.is_some_and(|after| after.position == mark.position && index <= after.index);
             if !is_known {
                 let event = app.cloud_events.of(entry.dialog, &entry.batch, event);
-                self.ready.push_back(Followed::Event(mark, Box::new(event)));
+                let heard = event.map_or(Followed::Missed, |event| Followed::Event(mark, Box::new(event)));
+                self.ready.push_back(heard);
             }
         }
         self.ready.extend(end);

@@ -45,7 +45,7 @@ pub use changes::{ChangeKind, ChangesRequest, DialogChange, DialogChanges};
 pub use count_dialogs::MOST_COUNTED;
 pub use create_dialog::Created;
 pub use end_user_context::{DialogEndUserContextItemView, EndUserContextPage};
-pub use follow::{Follow, FollowEnd, Followed, Mark};
+pub use follow::{Follow, FollowEnd, FollowToken, Followed, Mark};
 pub(crate) use get_dialog::seen_id;
 pub use issuers::IssuerKeeper;
 pub use labels::LabelCommand;

@@ -83,7 +83,7 @@ impl App {
         after: Option<Position>,
     ) -> Result<Subscribed, Failure> {
         let Subscription { dialog, party, token_end, token } = subscription;
-        let place = self.places.take(Some(token))?;
+        let place = self.places.take(token)?;
         let end = self.store.log_end().await?;
         let known = match after {
             Some(after) => is_known(after, self.store.log_floor().await?, end).then_some(after),
@@ -221,6 +221,7 @@ mod tests {
             (vec![Event::DialogRestored { id }], None, Some(News::Updated)),
             (vec![updated, deleted.clone()], None, Some(News::Deleted)),
             (vec![deleted], None, Some(News::Deleted)),
+            (vec![Event::Unknown], None, Some(News::Updated)),
         ] {
             assert_eq!(News::of(&batch(events.clone(), hidden_until)), news, "{events:?}");
         }

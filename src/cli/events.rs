@@ -6,8 +6,8 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use crate::config::{
-    ChooseDeadSettings, DeadSettings, EnableSettings, EventsCommand, EventsSettings, ReplaySettings,
-    SinksSettings, WhichSettings,
+    ChooseDeadSettings, DeadSettings, EnableSettings, EventsCommand, EventsSettings, ForgetSettings,
+    ReplaySettings, SinksSettings, WhichSettings,
 };
 use crate::events::operations::{self, Dead, Which};
 use crate::events::sinks::Filter;
@@ -23,6 +23,7 @@ pub async fn events(settings: &EventsSettings) -> Result<String, Box<dyn Error>>
         EventsCommand::Retry(settings) | EventsCommand::Drop(settings) => &settings.database,
         EventsCommand::Replay(settings) => &settings.database,
         EventsCommand::Enable(settings) => &settings.database,
+        EventsCommand::Forget(settings) => &settings.database,
     })?;
     let done = match &settings.command {
         EventsCommand::Sinks(settings) => sinks(&store, settings).await,
@@ -31,6 +32,7 @@ pub async fn events(settings: &EventsSettings) -> Result<String, Box<dyn Error>>
         EventsCommand::Drop(settings) => drop(&store, settings).await,
         EventsCommand::Replay(settings) => replay(&store, settings).await,
         EventsCommand::Enable(settings) => enable(&store, settings).await,
+        EventsCommand::Forget(settings) => forget(&store, settings).await,
     };
     store.close().await;
     done
@@ -43,11 +45,12 @@ async fn which(store: &Store, settings: &WhichSettings, sink: Option<&str>) -> R
         let wrong = || format!("{option} must be a timestamp, such as 2030-01-31T12:00:00Z.");
         text.map(|text| read(text).ok_or_else(wrong)).transpose()
     };
-    let span = Span {
-        since: moment("--since", settings.since.as_ref())?,
-        until: moment("--until", settings.until.as_ref())?,
-        id: settings.id,
-    };
+    let since = moment("--since", settings.since.as_ref())?;
+    let until = moment("--until", settings.until.as_ref())?;
+    if since.zip(until).is_some_and(|(since, until)| since >= until) {
+        return Err("--since must be before --until: nothing happened between them.".into());
+    }
+    let span = Span { since, until, id: settings.id };
     let filter = Filter::new(&settings.types, &settings.resources, &[])?;
     let known = store.sinks().await?;
     let sinks = match sink {
@@ -152,6 +155,12 @@ async fn enable(store: &Store, settings: &EnableSettings) -> Result<String, Box<
     let was_disabled = store.enable_sink(&sink).await?;
     store.announce().await?;
     Ok(if was_disabled { format!("{sink} gets events again.") } else { format!("{sink} was not disabled.") })
+}
+
+async fn forget(store: &Store, settings: &ForgetSettings) -> Result<String, Box<dyn Error>> {
+    let sink = one_of(&store.sinks().await?, &settings.sink)?;
+    let deliveries = store.forget_sink(&sink).await?;
+    Ok(format!("{sink} is forgotten, and deliveries that it has not taken: {deliveries}."))
 }
 
 fn json_text(documents: Vec<Value>) -> Result<String, Box<dyn Error>> {

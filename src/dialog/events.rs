@@ -1,6 +1,6 @@
 //! What is told to the world about a change.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_with::skip_serializing_none;
 use uuid::Uuid;
 
@@ -36,6 +36,10 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         extended_type: Option<String>,
     },
+    /// Something that this version does not know: a newer one has written it, which runs beside this one
+    /// while instances are replaced. Never written.
+    #[serde(skip)]
+    Unknown,
 }
 
 /// The events of one change, as one row of the outbox: everything that has to be told, so that
@@ -60,6 +64,7 @@ pub struct EventBatch {
     pub silent: bool,
     /// What happened, in the order in which it is told. Nothing of a change that only counts for those
     /// who ask what has changed: one of labels.
+    #[serde(deserialize_with = "known_or_not")]
     pub events: Vec<Event>,
     /// Labels of the service owner that were on the dialog before it was purged or lost one of them.
     pub labels: Option<Vec<String>>,
@@ -70,6 +75,12 @@ pub struct EventBatch {
     pub occurred_at: Option<Timestamp>,
     /// Until when nobody could see the dialog, where that was in the future.
     pub hidden_until: Option<Timestamp>,
+}
+
+/// Each event by itself, so that one that is not known keeps none of the others from being read.
+fn known_or_not<'de, D: Deserializer<'de>>(events: D) -> Result<Vec<Event>, D::Error> {
+    let events: Vec<serde_json::Value> = Deserialize::deserialize(events)?;
+    Ok(events.into_iter().map(|event| serde_json::from_value(event).unwrap_or(Event::Unknown)).collect())
 }
 
 /// What is to be told about a change, and when.

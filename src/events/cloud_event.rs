@@ -89,6 +89,27 @@ pub struct CloudEvents {
     publish_expired: bool,
 }
 
+#[cfg(test)]
+impl CloudEvent {
+    /// One that says nothing but these: `kind` is the type without what all types have.
+    pub(in crate::events) fn of_kind(kind: &str, resource: &str, org: &str) -> Self {
+        Self {
+            specversion: "1.0",
+            id: Uuid::nil(),
+            r#type: format!("{TYPE_PREFIX}{kind}.v1"),
+            time: String::new(),
+            resource: resource.into(),
+            resourceinstance: Uuid::nil(),
+            subject: String::new(),
+            source: String::new(),
+            sequence: None,
+            traceparent: None,
+            data: Map::new(),
+            org: org.into(),
+        }
+    }
+}
+
 impl CloudEvents {
     /// For a service that clients reach under `public_url`.
     #[must_use]
@@ -98,7 +119,7 @@ impl CloudEvents {
     }
 
     /// What is told to the world of a change: each event with its place in the change; nothing of a
-    /// silent one.
+    /// silent one, nor what this version does not know.
     #[must_use]
     pub fn told(&self, entry: &LogEntry) -> Vec<(usize, CloudEvent)> {
         if entry.batch.silent {
@@ -114,13 +135,13 @@ impl CloudEvents {
         let events = entry.batch.events.iter().enumerate();
         events
             .filter(|(_, event)| is_told(event))
-            .map(|(index, event)| (index, self.of(entry.dialog, &entry.batch, event)))
+            .filter_map(|(index, event)| Some((index, self.of(entry.dialog, &entry.batch, event)?)))
             .collect()
     }
 
-    /// One event of a change of a dialog.
+    /// One event of a change of a dialog; `None` where this version does not know it.
     #[must_use]
-    pub fn of(&self, dialog: Uuid, batch: &EventBatch, event: &Event) -> CloudEvent {
+    pub fn of(&self, dialog: Uuid, batch: &EventBatch, event: &Event) -> Option<CloudEvent> {
         let mut data = Map::new();
         let mut say = |name: &str, value: Option<&str>| {
             if let Some(value) = value {
@@ -146,8 +167,9 @@ impl CloudEvents {
                 let kind = format!("activity.{}", activity_kind(*activity_type));
                 (id, kind, format!("/activities/{activity_id}"))
             }
+            Event::Unknown => return None,
         };
-        CloudEvent {
+        Some(CloudEvent {
             specversion: "1.0",
             id: *id,
             r#type: format!("{TYPE_PREFIX}{kind}.v1"),
@@ -160,7 +182,7 @@ impl CloudEvents {
             traceparent: None,
             data,
             org: batch.org.clone(),
-        }
+        })
     }
 }
 
@@ -246,7 +268,7 @@ mod tests {
                 + r#"01913cd5-784f-7d3b-abef-4c77b1f0972d/transmissions/01913cd5-7850-7b1e-8f0a-111111111111","#
                 + r#""data":{"precedingProcess":"urn:process:0","process":"urn:process:1","senderType":"ServiceOwner"}}"#
         );
-        let event = events().of(DIALOG, &batch, &batch.events[0]);
+        let event = events().of(DIALOG, &batch, &batch.events[0]).unwrap();
         assert_eq!(event.kind(), "transmission.created");
         assert!(!format!("{event:?}").contains("991825827"));
     }

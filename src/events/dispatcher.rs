@@ -23,7 +23,8 @@ use super::cloud_event::{CloudEvent, CloudEvents};
 use super::metrics::{self, Outcome};
 use super::sinks::{NotTaken, Outlet};
 use crate::clock::Clock;
-use crate::store::{Claim, Lane, LaneEnd, LogEntry, Parked, Position, Store, StoreFailure};
+use crate::dialog::events::Event;
+use crate::store::{Claim, Lane, LaneEnd, LogEntry, Parked, Pause, Position, Store, StoreFailure};
 
 /// For how long a lane stays taken after its holder has died.
 const LEASE: Duration = Duration::from_secs(5);
@@ -31,9 +32,8 @@ const LEASE: Duration = Duration::from_secs(5);
 /// How many lanes an instance works on at a time.
 const WORKERS: usize = 4;
 
-/// How many rows of the log are read at once; fewer while a sink fails.
+/// How many rows of the log are read at once.
 const WINDOW: i64 = 1_000;
-const PROBE: i64 = 100;
 
 /// How many dialogs with parked events are looked at at once, and how many events.
 const DUE_DIALOGS: i64 = 64;
@@ -80,9 +80,23 @@ struct Delivery {
     age: Duration,
     /// Whether it waits behind what is parked, and so is not tried.
     is_queued: bool,
-    /// `None`: it is not told any more.
-    event: Option<CloudEvent>,
+    event: Told,
     occurred_at: Option<crate::timestamp::Timestamp>,
+}
+
+/// What there is to deliver.
+enum Told {
+    Event(Box<CloudEvent>),
+    /// It is not told any more.
+    Nothing,
+    /// It is left to an instance that knows what it is.
+    Unknown,
+}
+
+impl Told {
+    fn event(&self) -> Option<&CloudEvent> {
+        if let Self::Event(event) = self { Some(event) } else { None }
+    }
 }
 
 /// How the deliveries of one dialog, or of a batch, went.
@@ -104,8 +118,9 @@ struct Went {
 #[derive(Default)]
 struct Round {
     went: Vec<Went>,
-    /// Where the sink failed as a whole: of what comes from there on, nothing was delivered.
-    stopped_at: Option<Position>,
+    /// Where the sink failed as a whole: up to there all was delivered or is to be parked, and of what comes
+    /// after it nothing was delivered.
+    stopped_after: Option<Position>,
 }
 
 impl Round {
@@ -239,10 +254,12 @@ impl Dispatcher {
         is_over: &AtomicBool,
     ) -> Result<(), StoreFailure> {
         let mut failures = lane.failures;
+        // What was tried in vain already to find out whether the sink is back.
+        let mut probes = Vec::new();
         let stay = |failures| LaneEnd {
             reached: lane.reached,
             failures,
-            pause: Duration::ZERO,
+            pause: Pause::default(),
             parked: Vec::new(),
             reason: None,
         };
@@ -254,31 +271,38 @@ impl Dispatcher {
                 self.store.finish_lane(lane, claim, end).await?;
                 return Ok(());
             }
-            failures = if round.has_taken() { 0 } else { failures };
+            if round.has_taken() {
+                failures = 0;
+            } else if failures > 0 {
+                probes = round.went;
+            }
             if is_over.load(Ordering::SeqCst) {
                 self.store.finish_lane(lane, claim, stay(failures)).await?;
                 return Ok(());
             }
         }
-        let limit = if failures > 0 { PROBE } else { WINDOW };
-        let (reached, entries) = self.store.lane_window(lane, limit).await?;
+        let (reached, entries) = self.store.lane_window(lane, WINDOW).await?;
         let deliveries =
             entries.into_iter().flat_map(|(entry, is_queued)| self.deliveries(outlet, &entry, is_queued));
         // Whether the sink is back, and whether it is one event that it never takes, single ones tell.
         let round = if outlet.sink.batch_size() > 1 && failures == 0 {
             self.deliver_in_batches(outlet, deliveries.collect(), is_over).await
         } else {
-            let went = self.deliver(outlet, by_dialog(deliveries), failures, is_over).await;
-            Round { went, stopped_at: None }
+            let went = self.deliver(outlet, by_dialog(deliveries), failures, probes, is_over).await;
+            Round { went, stopped_after: None }
         };
         self.say_goodbye(lane, &round).await?;
         let has_taken = round.has_taken();
         let end = if round.is_outage() || (round.gone().is_some() && !has_taken) {
             self.leave_alone(lane, failures + 1, &round)
-        } else if let Some(row) = round.stopped_at {
+        } else if let Some(reached) = round.stopped_after {
             let end = self.leave_alone(lane, failures + 1, &round);
-            let parked = not_delivered(round).filter(|parked| parked.row < row).collect();
-            LaneEnd { reached: row.before(), parked, ..end }
+            let parked = not_delivered(round).filter(|parked| parked.row <= reached).collect();
+            LaneEnd { reached, parked, ..end }
+        } else if failures > 0 && !has_taken && round.failure().is_some() {
+            // Too few to say so of the sink, and they must not stop others; but it is not back either.
+            let end = self.leave_alone(lane, failures + 1, &round);
+            LaneEnd { reached, parked: not_delivered(round).collect(), ..end }
         } else {
             let failures = if has_taken { 0 } else { failures };
             LaneEnd { reached, parked: not_delivered(round).collect(), ..stay(failures) }
@@ -294,7 +318,7 @@ impl Dispatcher {
         self.store.disable_sink(&lane.sink, reason).await
     }
 
-    /// Tries parked events again.
+    /// Tries parked events again. All that is not taken is parked as before.
     async fn retry(
         &self,
         lane: &Lane,
@@ -305,8 +329,8 @@ impl Dispatcher {
         let dialogs = if lane.failures > 0 { OUTAGE_DIALOGS } else { DUE_DIALOGS };
         let due = self.store.due_events(lane, dialogs, DUE_EVENTS).await?;
         let deliveries = due.into_iter().map(|retried| {
-            let told = outlet.told(&self.events, &retried.entry);
-            let event = told.into_iter().find(|(index, _)| is_index(*index, retried.index));
+            let event = self.told_of(outlet, &retried.entry);
+            let event = event.into_iter().find(|(index, _)| is_index(*index, retried.index));
             Delivery {
                 row: retried.entry.position,
                 index: retried.index,
@@ -314,47 +338,60 @@ impl Dispatcher {
                 attempts: retried.attempts,
                 age: retried.age,
                 is_queued: false,
-                event: event.map(|(_, event)| event),
+                event: event.map_or(Told::Nothing, |(_, event)| event),
                 occurred_at: retried.entry.batch.occurred_at,
             }
         });
-        let went = self.deliver(outlet, by_dialog(deliveries), lane.failures, is_over).await;
+        let mut went = self.deliver(outlet, by_dialog(deliveries), lane.failures, Vec::new(), is_over).await;
         let (mut delivered, mut failed) = (Vec::new(), Vec::new());
-        for went in &went {
-            delivered.extend(went.delivered.iter().cloned());
+        for went in &mut went {
+            delivered.append(&mut went.delivered);
             // Those behind it go on waiting as they are.
-            failed.extend(went.not_delivered.iter().filter(|p| p.reason.is_some()).cloned());
+            failed.extend(went.not_delivered.drain(..).filter(|p| p.reason.is_some()));
         }
         self.store.finish_due(lane, claim, &delivered, &failed).await?;
-        Ok(Round { went, stopped_at: None })
+        Ok(Round { went, stopped_after: None })
     }
 
     /// The events of an entry, for the first time.
     fn deliveries(&self, outlet: &Outlet, entry: &LogEntry, is_queued: bool) -> Vec<Delivery> {
-        let delivery = |(index, event): (usize, CloudEvent)| Delivery {
+        let delivery = |(index, event)| Delivery {
             row: entry.position,
             index: i16::try_from(index).unwrap_or(i16::MAX),
             dialog: entry.dialog,
             attempts: 0,
             age: Duration::ZERO,
             is_queued,
-            event: Some(event),
+            event,
             occurred_at: entry.batch.occurred_at,
         };
-        outlet.told(&self.events, entry).into_iter().map(delivery).collect()
+        self.told_of(outlet, entry).into_iter().map(delivery).collect()
+    }
+
+    /// What a sink gets of an entry, and what may be for it.
+    fn told_of(&self, outlet: &Outlet, entry: &LogEntry) -> Vec<(usize, Told)> {
+        let told = outlet.told(&self.events, entry).into_iter();
+        let told = told.map(|(index, event)| (index, Told::Event(Box::new(event))));
+        let is_unknown = |event: &Event| *event == Event::Unknown && !entry.batch.silent;
+        let events = entry.batch.events.iter().enumerate();
+        let unknown = events.filter(|(_, event)| is_unknown(event)).map(|(index, _)| (index, Told::Unknown));
+        let mut all: Vec<_> = told.chain(unknown).collect();
+        all.sort_unstable_by_key(|(index, _)| *index);
+        all
     }
 
     /// Delivers to dialogs side by side; after failures one after the other, until the sink takes
-    /// something. Leaves the rest alone when it is clear that the sink fails as a whole.
+    /// something. Leaves the rest alone when it is clear that the sink fails as a whole, which `went`, what
+    /// came before, may say as well.
     async fn deliver(
         &self,
         outlet: &Outlet,
         dialogs: Vec<Vec<Delivery>>,
         failures: i32,
+        mut went: Vec<Went>,
         is_over: &AtomicBool,
     ) -> Vec<Went> {
         let mut dialogs = dialogs.into_iter();
-        let mut went: Vec<Went> = Vec::new();
         if failures > 0 {
             for dialog in dialogs.by_ref() {
                 went.push(self.deliver_in_order(outlet, dialog, is_over).await);
@@ -388,20 +425,32 @@ impl Dispatcher {
         let mut round = Round::default();
         let mut blocked: HashSet<Uuid> = HashSet::new();
         let mut deliveries = deliveries.into_iter();
-        while round.stopped_at.is_none() {
-            let batch: Vec<Delivery> = deliveries.by_ref().take(outlet.sink.batch_size()).collect();
-            let Some(first) = batch.first().map(|delivery| delivery.row) else { break };
-            let (waiting, batch): (Vec<_>, Vec<_>) =
-                batch.into_iter().partition(|one| one.is_queued || blocked.contains(&one.dialog));
-            let mut went =
-                Went { not_delivered: waiting.iter().map(Delivery::parked).collect(), ..Went::default() };
-            if is_over.load(Ordering::SeqCst) {
-                round.stopped_at = Some(first);
+        // The last row of the batch before: it may go on in this one.
+        let mut begun: Option<Position> = None;
+        while round.stopped_after.is_none() {
+            let mut batch: Vec<Delivery> = Vec::with_capacity(outlet.sink.batch_size());
+            let mut went = Went::default();
+            let next: Vec<Delivery> = deliveries.by_ref().take(outlet.sink.batch_size()).collect();
+            let (Some(first), Some(last)) = (next.first().map(|one| one.row), next.last().map(|one| one.row))
+            else {
                 break;
+            };
+            for delivery in next {
+                if delivery.is_queued || blocked.contains(&delivery.dialog) {
+                    went.not_delivered.push(delivery.parked());
+                } else if matches!(delivery.event, Told::Unknown) {
+                    blocked.insert(delivery.dialog);
+                    went.not_delivered.push(self.left_to_others(outlet, &delivery));
+                } else {
+                    batch.push(delivery);
+                }
             }
             let dialogs: HashSet<Uuid> = batch.iter().map(|delivery| delivery.dialog).collect();
-            let answer = if batch.len() > 1 { Some(self.attempt(outlet, &batch).await) } else { None };
+            let mut is_stopped = is_over.load(Ordering::SeqCst);
+            let answer =
+                if batch.len() > 1 && !is_stopped { Some(self.attempt(outlet, &batch).await) } else { None };
             match answer {
+                _ if is_stopped => {}
                 Some(Ok(())) => {
                     went.taken = batch.len();
                     went.delivered = batch.iter().map(Delivery::parked).collect();
@@ -410,20 +459,34 @@ impl Dispatcher {
                     if dialogs.len() >= OUTAGE || retry_after.is_some() =>
                 {
                     (went.failure, went.retry_after) = (Some(reason), retry_after);
-                    round.stopped_at = Some(first);
+                    is_stopped = true;
                 }
                 Some(Err(NotTaken::Gone { reason })) => {
                     went.gone = Some(reason);
-                    round.stopped_at = Some(first);
+                    is_stopped = true;
                 }
                 // Whichever it is about, the others are taken by themselves.
                 None | Some(Err(NotTaken::ForNow { .. } | NotTaken::Ever { .. })) => {
-                    let singly = self.deliver(outlet, by_dialog(batch.into_iter()), 0, is_over).await;
+                    let batch = by_dialog(std::mem::take(&mut batch).into_iter());
+                    let singly = self.deliver(outlet, batch, 0, Vec::new(), is_over).await;
                     let left = singly.iter().flat_map(|went| &went.not_delivered);
                     blocked.extend(left.filter(|parked| !parked.is_dead).map(|parked| parked.dialog));
                     round.went.extend(singly);
                 }
             }
+            if is_stopped && begun == Some(first) {
+                // The start of this row was delivered, so the rest of it is parked.
+                let rest = batch.iter().chain(deliveries.as_slice());
+                for delivery in rest.filter(|delivery| delivery.row == first) {
+                    let is_first = !delivery.is_queued && blocked.insert(delivery.dialog);
+                    let retry_in = is_first.then(Pause::default);
+                    went.not_delivered.push(Parked { retry_in, ..delivery.parked() });
+                }
+                round.stopped_after = begun;
+            } else if is_stopped {
+                round.stopped_after = Some(first.before());
+            }
+            begun = Some(last);
             round.went.push(went);
         }
         round
@@ -436,17 +499,23 @@ impl Dispatcher {
         for delivery in dialog {
             is_blocked |= delivery.is_queued;
             let mut parked = delivery.parked();
-            let Some(event) = delivery.event.as_ref() else {
+            if matches!(delivery.event, Told::Nothing) {
                 went.delivered.push(parked);
                 continue;
-            };
+            }
             if is_blocked || is_over.load(Ordering::SeqCst) {
                 // The first of the dialog waits for nothing.
-                parked.retry_in = (!is_blocked).then_some(Duration::ZERO);
+                parked.retry_in = (!is_blocked).then(Pause::default);
                 is_blocked = true;
                 went.not_delivered.push(parked);
                 continue;
             }
+            let Told::Event(event) = &delivery.event else {
+                let parked = self.left_to_others(outlet, &delivery);
+                is_blocked = !parked.is_dead;
+                went.not_delivered.push(parked);
+                continue;
+            };
             let not_taken = match self.attempt(outlet, std::slice::from_ref(&delivery)).await {
                 Ok(()) => {
                     went.taken += 1;
@@ -461,7 +530,7 @@ impl Dispatcher {
                 NotTaken::Gone { reason } => {
                     is_over.store(true, Ordering::SeqCst);
                     is_blocked = true;
-                    parked.retry_in = Some(Duration::ZERO);
+                    parked.retry_in = Some(Pause::default());
                     went.gone = Some(reason);
                 }
                 NotTaken::Ever { .. } => {
@@ -478,9 +547,8 @@ impl Dispatcher {
                     is_blocked = true;
                     went.failure.clone_from(&parked.reason);
                     went.retry_after = retry_after;
-                    let wait = self.backoff(parked.attempts, LONGEST_RETRY);
-                    // Half of it may be left to chance.
-                    parked.retry_in = Some(wait.max(retry_after.unwrap_or_default() * 2));
+                    let about = self.backoff(parked.attempts, LONGEST_RETRY);
+                    parked.retry_in = Some(Pause { about, at_least: retry_after.unwrap_or_default() });
                 }
             }
             if parked.is_dead {
@@ -492,9 +560,28 @@ impl Dispatcher {
         went
     }
 
+    /// An event that this version does not know, to be tried again like any other that was not taken:
+    /// whoever knows it by then delivers it, and what follows of the dialog waits. Nothing is said of the
+    /// sink by that.
+    fn left_to_others(&self, outlet: &Outlet, delivery: &Delivery) -> Parked {
+        let attempts = delivery.attempts + 1;
+        let is_dead = delivery.age >= self.patience.give_up_after;
+        if is_dead {
+            metrics::dead(&outlet.name, "unknown");
+        }
+        Parked {
+            attempts,
+            is_dead,
+            retry_in: (!is_dead)
+                .then(|| Pause { about: self.backoff(attempts, LONGEST_RETRY), ..Pause::default() }),
+            reason: Some("this version of the service does not know the kind of event".to_owned()),
+            ..delivery.parked()
+        }
+    }
+
     /// Gives the sink events, at once.
     async fn attempt(&self, outlet: &Outlet, deliveries: &[Delivery]) -> Result<(), NotTaken> {
-        let events: Vec<&CloudEvent> = deliveries.iter().filter_map(|one| one.event.as_ref()).collect();
+        let events: Vec<&CloudEvent> = deliveries.iter().filter_map(|one| one.event.event()).collect();
         let started = Instant::now();
         let taken = match events.as_slice() {
             [event] => outlet.sink.deliver(event).await,
@@ -509,7 +596,7 @@ impl Dispatcher {
         for Delivery { event, occurred_at, .. } in deliveries {
             let since = occurred_at.map_or(0, |at| now.saturating_sub(at.unix_microseconds())).max(0);
             let since = Duration::from_micros(since.unsigned_abs()).as_secs_f64();
-            let kind = event.as_ref().map_or("", |event| event.r#type.as_str());
+            let kind = event.event().map_or("", |event| event.r#type.as_str());
             metrics::delivery(&outlet.name, kind, outcome, took, since);
         }
         taken
@@ -519,7 +606,7 @@ impl Dispatcher {
     /// it was, later.
     fn leave_alone(&self, lane: &Lane, failures: i32, round: &Round) -> LaneEnd {
         let wished = round.went.iter().filter_map(|went| went.retry_after).max().unwrap_or_default();
-        let pause = self.backoff(failures, LONGEST_OUTAGE).max(wished * 2);
+        let pause = Pause { about: self.backoff(failures, LONGEST_OUTAGE), at_least: wished };
         let (sink, number, reason) = (lane.sink.as_str(), lane.number, round.failure());
         tracing::warn!(
             sink,

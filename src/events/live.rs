@@ -19,6 +19,9 @@ const BUFFER: usize = 256;
 /// How many entries are read at once.
 const BATCH: i64 = 500;
 
+/// How many entries of a party are searched for one dialog at once.
+const SEARCHED: i64 = 1_000;
+
 /// One reader of the log for all streams of this instance.
 pub struct Live {
     store: Store,
@@ -70,6 +73,7 @@ impl Live {
             inbox,
             wanted,
             after,
+            searched: Position::default(),
             read: VecDeque::new(),
             is_live: false,
         }
@@ -262,6 +266,8 @@ pub struct Stream {
     inbox: Arc<Inbox>,
     wanted: Wanted,
     after: Position,
+    /// Up to where the log was searched for a dialog; what was found is in `read`, or was given.
+    searched: Position,
     read: VecDeque<Arc<LogEntry>>,
     /// Whether everything was read that had been there before, so that the rest comes live.
     is_live: bool,
@@ -329,10 +335,18 @@ impl Stream {
             Wanted::Everything => self.store.log_after(self.after, BATCH).await?,
             Wanted::Parties(keys) => {
                 let keys: Vec<i64> = keys.iter().copied().collect();
-                self.store.log_of_parties(&keys, None, self.after, BATCH).await?
+                self.store.log_of_parties(&keys, self.after, BATCH).await?
             }
             Wanted::Dialog(party, dialog) => {
-                self.store.log_of_parties(&[*party], Some(*dialog), self.after, BATCH).await?
+                let after = self.after.max(self.searched);
+                if let Some((last, entries)) =
+                    self.store.log_of_dialog(*party, *dialog, after, SEARCHED).await?
+                {
+                    self.searched = last;
+                    self.read.extend(entries.into_iter().map(Arc::new));
+                    return Ok(());
+                }
+                Vec::new()
             }
         };
         if entries.is_empty() {

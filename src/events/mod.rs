@@ -180,6 +180,10 @@ async fn keep_house(store: Store, sinks: Vec<String>, retention: Duration) {
         if let Err(error) = store.wake_again(&sinks).await {
             tracing::warn!(%error, "deliveries that wait for nothing were not begun");
         }
+        // One that was forgotten and is here all the same begins anew.
+        if let Err(error) = store.register_sinks(&sinks).await {
+            tracing::warn!(%error, "sinks were not registered");
+        }
         match store.backlog(&sinks).await {
             Ok(backlog) => metrics::backlog(&backlog),
             Err(error) => tracing::warn!(%error, "the backlog of events is not known"),

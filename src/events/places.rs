@@ -41,22 +41,20 @@ impl Places {
         Arc::new(Self { most, taken: Mutex::default() })
     }
 
-    /// A place for one more stream, of a token where that is counted. Free again when dropped.
+    /// A place for one more stream of a token. Free again when dropped.
     ///
     /// # Errors
     /// When there is none.
-    pub fn take(self: &Arc<Self>, token: Option<TokenDigest>) -> Result<Place, NoPlace> {
+    pub fn take(self: &Arc<Self>, token: TokenDigest) -> Result<Place, NoPlace> {
         let mut taken = self.lock();
         if taken.all >= self.most {
             return Err(NoPlace::OfInstance);
         }
-        if let Some(token) = token {
-            let of_token = taken.by_token.entry(token).or_default();
-            if *of_token >= MOST_OF_ONE_TOKEN {
-                return Err(NoPlace::OfToken);
-            }
-            *of_token += 1;
+        let of_token = taken.by_token.entry(token).or_default();
+        if *of_token >= MOST_OF_ONE_TOKEN {
+            return Err(NoPlace::OfToken);
         }
+        *of_token += 1;
         taken.all += 1;
         metrics::stream_opened();
         Ok(Place { places: Arc::clone(self), token })
@@ -70,19 +68,17 @@ impl Places {
 /// The place of one stream.
 pub struct Place {
     places: Arc<Places>,
-    token: Option<TokenDigest>,
+    token: TokenDigest,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = self.places.lock();
         taken.all -= 1;
-        if let Some(token) = self.token
-            && let Some(count) = taken.by_token.get_mut(&token)
-        {
+        if let Some(count) = taken.by_token.get_mut(&self.token) {
             *count -= 1;
             if *count == 0 {
-                taken.by_token.remove(&token);
+                taken.by_token.remove(&self.token);
             }
         }
         drop(taken);
@@ -97,18 +93,17 @@ mod tests {
     #[test]
     fn there_are_so_many_places_and_they_become_free_again() {
         let places = Places::new(MOST_OF_ONE_TOKEN + 2);
-        let mut of_one: Vec<_> = (0..MOST_OF_ONE_TOKEN)
-            .map(|_| places.take(Some([1; 32])).unwrap_or_else(|e| panic!("{e}")))
-            .collect();
-        assert_eq!(places.take(Some([1; 32])).err(), Some(NoPlace::OfToken));
-        let other = places.take(Some([2; 32]));
-        let nobodys = places.take(None);
-        assert!(other.is_ok() && nobodys.is_ok());
-        assert_eq!(places.take(None).err(), Some(NoPlace::OfInstance));
-        drop(nobodys);
-        assert!(places.take(None).is_ok());
+        let mut of_one: Vec<_> =
+            (0..MOST_OF_ONE_TOKEN).map(|_| places.take([1; 32]).unwrap_or_else(|e| panic!("{e}"))).collect();
+        assert_eq!(places.take([1; 32]).err(), Some(NoPlace::OfToken));
+        let other = places.take([2; 32]);
+        let third = places.take([3; 32]);
+        assert!(other.is_ok() && third.is_ok());
+        assert_eq!(places.take([4; 32]).err(), Some(NoPlace::OfInstance));
+        drop(third);
+        assert!(places.take([4; 32]).is_ok());
         of_one.pop();
-        assert!(places.take(Some([1; 32])).is_ok());
+        assert!(places.take([1; 32]).is_ok());
         drop((of_one, other));
         assert!(places.lock().by_token.is_empty() && places.lock().all == 0);
     }

@@ -102,12 +102,12 @@ fn named_by_settings(
             batch_size: 1,
             origin: None,
         };
-        let setting = |fault: WebhookFault| match fault {
+        let setting = |fault: &WebhookFault| match fault {
             WebhookFault::Secret => format!("DIALOGPORTEN_EVENTS_WEBHOOK_SECRETS {fault}."),
             fault => format!("DIALOGPORTEN_EVENTS_WEBHOOK_URL {fault}."),
         };
-        let webhook = Webhook::new(options, clock.clone());
-        add("webhook", true, Arc::new(webhook.map_err(|fault| StartFailure::Setting(setting(fault)))?));
+        let webhook = Webhook::new(options, clock.clone()).map_err(|faults| all_of(&faults, setting));
+        add("webhook", true, Arc::new(webhook?));
     }
     if let Some(url) = given(settings.events_nats_url.as_ref()) {
         let nats = NatsSettings {
@@ -115,13 +115,11 @@ fn named_by_settings(
             stream: settings.events_nats_stream.clone(),
             prefix: settings.events_nats_prefix.clone(),
         };
-        let nats = Nats::new(nats).map_err(|fault| {
-            StartFailure::Setting(format!(
-                "DIALOGPORTEN_EVENTS_NATS_{} {fault}.",
-                fault.setting().to_uppercase()
-            ))
-        })?;
-        add("nats", true, Arc::new(nats));
+        let setting = |fault: &NatsFault| {
+            format!("DIALOGPORTEN_EVENTS_NATS_{} {fault}.", fault.setting().to_uppercase())
+        };
+        let nats = Nats::new(nats).map_err(|faults| all_of(&faults, setting));
+        add("nats", true, Arc::new(nats?));
     }
     if let Some(url) = given(settings.events_altinn_url.as_ref()) {
         let token = publishing_token(settings.events_altinn_token.as_ref(), publishing).ok_or_else(|| {
@@ -138,62 +136,86 @@ fn named_by_settings(
     Ok(outlets)
 }
 
-/// The sinks of the file. `origin` is the name of this service for receivers.
+fn all_of<F>(faults: &[F], text: impl Fn(&F) -> String) -> StartFailure {
+    StartFailure::Setting(faults.iter().map(text).collect::<Vec<_>>().join(" "))
+}
+
+/// The sinks of the file, or all that is wrong with it. `origin` is the name of this service for receivers.
 fn named_by_file(
     file: SinksFile,
     origin: Option<&str>,
     clock: &Clock,
     publishing: Option<&Arc<dyn PublishingToken>>,
 ) -> Result<Vec<Outlet>, String> {
-    let mut outlets = Vec::new();
-    let mut add = |name: String, only: &Only, extensions: (bool, bool), sink: Arc<dyn Sink>| {
-        let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if !(1..=60).contains(&name.len()) || !name.chars().all(is_allowed) {
-            return Err("has a sink whose name is not made of up to 60 of a-z, 0-9 and -".to_owned());
+    let mut outlets: Vec<Outlet> = Vec::new();
+    let mut faults: Vec<String> = Vec::new();
+    let is_letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let mut add = |name: String, only: &Only, extensions: (bool, bool), sink: Result<_, Vec<String>>| {
+        let mut wrong = |fault: String| faults.push(format!("is wrong about {name}: {fault}"));
+        if !(1..=60).contains(&name.len()) || !name.chars().all(is_letter) {
+            wrong("name must be made of up to 60 of a-z, 0-9 and -".to_owned());
         }
         let filter = Filter::new(&only.types, &only.resources, &only.orgs);
-        let filter = filter.map_err(|fault| format!("is wrong about {name}: {fault}"))?;
-        let (sequence, traceparent) = extensions;
-        outlets.push(Outlet { name, filter, sequence, traceparent, sink });
-        Ok(())
+        match (filter, sink) {
+            (Ok(filter), Ok(sink)) => {
+                let (sequence, traceparent) = extensions;
+                outlets.push(Outlet { name, filter, sequence, traceparent, sink });
+            }
+            (filter, sink) => {
+                filter.err().into_iter().for_each(|fault| wrong(fault.to_string()));
+                sink.err().into_iter().flatten().for_each(wrong);
+            }
+        }
     };
     for webhook in file.webhook {
-        let name = webhook.name;
-        if !(1..=1_000).contains(&webhook.batch_size) {
-            return Err(format!("is wrong about {name}: batch_size must be 1 to 1000"));
-        }
+        let (only, sequence, batch_size) = (webhook.only, webhook.sequence, webhook.batch_size);
         let options = WebhookOptions {
             url: webhook.url,
             secrets: webhook.secrets,
             allow_private: webhook.allow_private,
             mode: webhook.mode,
-            batch_size: webhook.batch_size,
+            batch_size,
             origin: if webhook.handshake { origin.map(str::to_owned) } else { None },
         };
-        let sink = Webhook::new(options, clock.clone()).map_err(|fault| match fault {
-            WebhookFault::Secret => format!("is wrong about {name}: secrets {fault}"),
-            fault => format!("is wrong about {name}: url {fault}"),
-        })?;
-        add(name, &webhook.only, (webhook.sequence, true), Arc::new(sink))?;
+        let mut faults = Vec::new();
+        if !(1..=1_000).contains(&batch_size) {
+            faults.push("batch_size must be 1 to 1000".to_owned());
+        }
+        let text = |fault: WebhookFault| match fault {
+            WebhookFault::Secret => format!("secrets {fault}"),
+            fault => format!("url {fault}"),
+        };
+        let sink = match Webhook::new(options, clock.clone()) {
+            Ok(sink) if faults.is_empty() => Ok(Arc::new(sink) as Arc<dyn Sink>),
+            made => Err(faults.into_iter().chain(made.err().into_iter().flatten().map(text)).collect()),
+        };
+        add(webhook.name, &only, (sequence, true), sink);
     }
     for nats in file.nats {
         let sink = Nats::new(NatsSettings { url: nats.url, stream: nats.stream, prefix: nats.prefix });
-        let wrong = |fault: NatsFault| format!("is wrong about {}: {} {fault}", nats.name, fault.setting());
-        let sink = sink.map_err(wrong)?;
-        add(nats.name, &nats.only, (nats.sequence, true), Arc::new(sink))?;
+        let text = |fault: NatsFault| format!("{} {fault}", fault.setting());
+        let sink = sink.map(|sink| Arc::new(sink) as Arc<dyn Sink>);
+        let sink = sink.map_err(|faults| faults.into_iter().map(text).collect());
+        add(nats.name, &nats.only, (nats.sequence, true), sink);
     }
     for altinn in file.altinn_events {
-        let name = altinn.name;
-        let token = publishing_token(altinn.token.as_ref(), publishing)
-            .ok_or_else(|| format!("is wrong about {name}: a token is needed in the sandbox"))?;
-        let sink = AltinnEvents::new(&altinn.url, token)
-            .ok_or_else(|| format!("is wrong about {name}: url must be an absolute http or https URL"))?;
-        add(name, &altinn.only, (false, false), Arc::new(sink))?;
+        let token = publishing_token(altinn.token.as_ref(), publishing);
+        let lacks_token = token.is_none().then(|| "a token is needed in the sandbox".to_owned());
+        // The address is judged in any case.
+        let token = token.unwrap_or_else(|| Arc::new(FixedToken(String::new())));
+        let sink = match (AltinnEvents::new(&altinn.url, token), lacks_token) {
+            (Some(sink), None) => Ok(Arc::new(sink) as Arc<dyn Sink>),
+            (sink, lacks_token) => {
+                let url = sink.is_none().then(|| "url must be an absolute http or https URL".to_owned());
+                Err(lacks_token.into_iter().chain(url).collect())
+            }
+        };
+        add(altinn.name, &altinn.only, (false, false), sink);
     }
     for log in file.log {
-        add(log.name, &log.only, (false, false), Arc::new(Log))?;
+        add(log.name, &log.only, (false, false), Ok(Arc::new(Log)));
     }
-    Ok(outlets)
+    if faults.is_empty() { Ok(outlets) } else { Err(faults.join("; it ")) }
 }
 
 /// The token of the settings, or else that of the platform.

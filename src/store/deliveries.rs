@@ -6,7 +6,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use super::outbox::{LogEntry, Position, entry, horizon};
+use super::outbox::{LogEntry, Position, entry, horizon, window};
 use super::rows::{moment, optional_moment};
 use super::{Store, StoreFailure};
 use crate::timestamp::Timestamp;
@@ -45,6 +45,15 @@ pub struct Claim {
     pub lease: Duration,
 }
 
+/// How long to wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pause {
+    /// About so long: half of it at least, the rest is chance.
+    pub about: Duration,
+    /// As long in any case, as the sink has asked for; a little more by chance.
+    pub at_least: Duration,
+}
+
 /// How work on a lane has ended.
 #[derive(Clone, Debug)]
 pub struct LaneEnd {
@@ -52,8 +61,8 @@ pub struct LaneEnd {
     pub reached: Position,
     /// How often in a row the sink as a whole has failed.
     pub failures: i32,
-    /// How long to leave the sink alone; half of it at least, the rest is chance.
-    pub pause: Duration,
+    /// How long to leave the sink alone.
+    pub pause: Pause,
     /// What was not taken.
     pub parked: Vec<Parked>,
     /// Why the sink as a whole has failed.
@@ -71,9 +80,8 @@ pub struct Parked {
     pub dialog: Uuid,
     /// How often it was tried.
     pub attempts: i32,
-    /// How long to wait; half of it at least, the rest is chance. `None` for what waits for an event
-    /// before it.
-    pub retry_in: Option<Duration>,
+    /// How long to wait. `None` for what waits for an event before it.
+    pub retry_in: Option<Pause>,
     /// Whether it is given up.
     pub is_dead: bool,
     /// Why it failed.
@@ -209,14 +217,16 @@ const WINDOW: &str = concat!(
 const FINISH: &str = "\
 with ended as (
     update event_lane set xid = $4, sequence = $5, failures = $6, holder = null, lease_until = now(), reason = $16,
-        not_before = now() + make_interval(secs => $7 * (0.5 + random() / 2))
+        not_before = now() + make_interval(secs => greatest($7 * (0.5 + random() / 2), $17 * (1 + random() / 10)))
     where sink = $1 and lane = $2 and holder = $3 returning 1
 ), parked as (
     insert into event_delivery (sink, lane, xid, sequence, position, dialog_id, attempts, next_attempt_at, dead, reason)
     select $1, $2, p.xid, p.sequence, p.position, p.dialog_id, p.attempts,
-        now() + make_interval(secs => p.retry_in * (0.5 + random() / 2)), p.dead, p.reason
+        now() + make_interval(secs => greatest(p.retry_in * (0.5 + random() / 2), p.at_least * (1 + random() / 10))),
+        p.dead, p.reason
     from ended, unnest($8::bigint[], $9::bigint[], $10::smallint[], $11::uuid[], $12::integer[], $13::float8[],
-        $14::boolean[], $15::text[]) as p (xid, sequence, position, dialog_id, attempts, retry_in, dead, reason)
+        $14::boolean[], $15::text[], $18::float8[])
+        as p (xid, sequence, position, dialog_id, attempts, retry_in, dead, reason, at_least)
     on conflict (sink, xid, sequence, position) do nothing
 )
 select count(*) from ended";
@@ -241,9 +251,10 @@ with held as materialized (
     where d.sink = $1 and d.xid = p.xid and d.sequence = p.sequence and d.position = p.position
 ), failed as (
     update event_delivery d set attempts = p.attempts, dead = p.dead, reason = p.reason,
-        next_attempt_at = now() + make_interval(secs => p.retry_in * (0.5 + random() / 2))
+        next_attempt_at = now() + make_interval(
+            secs => greatest(p.retry_in * (0.5 + random() / 2), p.at_least * (1 + random() / 10)))
     from held, unnest($7::bigint[], $8::bigint[], $9::smallint[], $10::integer[], $11::float8[], $12::boolean[],
-        $13::text[]) as p (xid, sequence, position, attempts, retry_in, dead, reason)
+        $13::text[], $14::float8[]) as p (xid, sequence, position, attempts, retry_in, dead, reason, at_least)
     where d.sink = $1 and d.xid = p.xid and d.sequence = p.sequence and d.position = p.position
 )
 select count(*) from held";
@@ -334,6 +345,16 @@ with enabled as (
     update event_lane set not_before = now(), failures = 0, reason = null where sink = $1 and holder is null
 )
 select count(*) from enabled";
+
+const FORGET: &str = "\
+with lanes as (
+    delete from event_lane where sink = $1
+), disabled as (
+    delete from disabled_sink where sink = $1
+), deliveries as (
+    delete from event_delivery where sink = $1 returning 1
+)
+select count(*) from deliveries";
 
 const WAKE_REPLAYED: &str = "\
 update event_delivery d set next_attempt_at = now()
@@ -448,16 +469,18 @@ impl Store {
             .bind(end.reached.transaction)
             .bind(end.reached.sequence)
             .bind(end.failures)
-            .bind(end.pause.as_secs_f64())
+            .bind(end.pause.about.as_secs_f64())
             .bind(p.iter().map(|p| p.row.transaction).collect::<Vec<_>>())
             .bind(p.iter().map(|p| p.row.sequence).collect::<Vec<_>>())
             .bind(p.iter().map(|p| p.index).collect::<Vec<_>>())
             .bind(p.iter().map(|p| p.dialog).collect::<Vec<_>>())
             .bind(p.iter().map(|p| p.attempts).collect::<Vec<_>>())
-            .bind(p.iter().map(|p| p.retry_in.map(|time| time.as_secs_f64())).collect::<Vec<_>>())
+            .bind(p.iter().map(|p| p.retry_in.map(|pause| pause.about.as_secs_f64())).collect::<Vec<_>>())
             .bind(p.iter().map(|p| p.is_dead).collect::<Vec<_>>())
             .bind(p.iter().map(|p| p.reason.clone()).collect::<Vec<_>>())
-            .bind(end.reason);
+            .bind(end.reason)
+            .bind(end.pause.at_least.as_secs_f64())
+            .bind(p.iter().map(|p| p.retry_in.map(|pause| pause.at_least.as_secs_f64())).collect::<Vec<_>>());
         Ok(self.connections.fetch_one(query).await?.try_get::<i64, _>(0)? == 1)
     }
 
@@ -508,9 +531,10 @@ impl Store {
             .bind(f.iter().map(|p| p.row.sequence).collect::<Vec<_>>())
             .bind(f.iter().map(|p| p.index).collect::<Vec<_>>())
             .bind(f.iter().map(|p| p.attempts).collect::<Vec<_>>())
-            .bind(f.iter().map(|p| p.retry_in.map(|time| time.as_secs_f64())).collect::<Vec<_>>())
+            .bind(f.iter().map(|p| p.retry_in.map(|pause| pause.about.as_secs_f64())).collect::<Vec<_>>())
             .bind(f.iter().map(|p| p.is_dead).collect::<Vec<_>>())
-            .bind(f.iter().map(|p| p.reason.clone()).collect::<Vec<_>>());
+            .bind(f.iter().map(|p| p.reason.clone()).collect::<Vec<_>>())
+            .bind(f.iter().map(|p| p.retry_in.map(|pause| pause.at_least.as_secs_f64())).collect::<Vec<_>>());
         let is_held = self.connections.fetch_one(query).await?.try_get::<i64, _>(0)? == 1;
         let dialogs: Vec<Uuid> = d.iter().chain(f).map(|p| p.dialog).collect();
         self.connections.execute(sqlx::query(NEXT).bind(&lane.sink).bind(dialogs)).await?;
@@ -535,16 +559,7 @@ impl Store {
             .bind(span.since.map(Timestamp::utc))
             .bind(span.until.map(Timestamp::utc))
             .bind(span.id);
-        let rows = self.connections.fetch_all(query).await?;
-        let Some(last) = rows.last() else { return Ok(None) };
-        let last = Position { transaction: last.try_get("xid")?, sequence: last.try_get("sequence")? };
-        let mut entries = Vec::new();
-        for row in &rows {
-            if !sqlx::ValueRef::is_null(&row.try_get_raw("payload")?) {
-                entries.push(entry(row)?);
-            }
-        }
-        Ok(Some((last, entries)))
+        window(&self.connections.fetch_all(query).await?)
     }
 
     /// Gives events to sinks once more, also ones that were given up. Gives how many deliveries that
@@ -651,7 +666,16 @@ impl Store {
         Ok(row.try_get::<i64, _>(0)? > 0)
     }
 
-    /// Names of all sinks that there have been.
+    /// Forgets all about a sink. Gives how many deliveries it had not taken. Instances that still have it
+    /// register it again.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn forget_sink(&self, sink: &str) -> Result<i64, StoreFailure> {
+        Ok(self.connections.fetch_one(sqlx::query(FORGET).bind(sink)).await?.try_get(0)?)
+    }
+
+    /// Names of all sinks that there have been and that were not forgotten.
     ///
     /// # Errors
     /// When the database fails.

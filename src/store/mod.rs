@@ -22,13 +22,15 @@ mod words;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::error::DatabaseError;
+use sqlx::migrate::{MigrateError, Migration};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use tokio::sync::Notify;
 
 pub use children::{Children, LabelLogEntry};
 use connections::{Connections, PATIENCE};
 pub use deliveries::{
-    Backlog, Claim, DeadEvent, EventPlace, Lane, LaneEnd, Parked, Retried, SinkState, Span,
+    Backlog, Claim, DeadEvent, EventPlace, Lane, LaneEnd, Parked, Pause, Retried, SinkState, Span,
 };
 pub use dialogs::{DetailParts, DialogDetail, Loaded, References};
 pub use end_user_context::{EndUserContext, LabelFilter};
@@ -56,6 +58,10 @@ pub struct Store {
 
 /// How long a statement may take, unless the settings say otherwise.
 const STATEMENT_TIMEOUT: &str = "20s";
+
+/// How long a migration waits for a lock at a time, and how long others go on before it tries again.
+const LOCK_TIMEOUT: &str = "1s";
+const LOCK_PAUSE: Duration = Duration::from_secs(2);
 
 /// The database did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -195,23 +201,26 @@ impl Store {
         self.connections.pool()
     }
 
-    /// Brings the schema up to date, while others who want the same wait.
+    /// Brings the schema up to date, while others who want the same wait. A migration that waits for
+    /// somebody who uses a table gives up after [`LOCK_TIMEOUT`] and is tried again, until it succeeds:
+    /// while it waits for its lock, all who come after it would wait as well.
     ///
     /// # Errors
     /// When the database does not answer, or has a schema that is not ours.
-    pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
+    pub async fn migrate(&self) -> Result<(), MigrateError> {
         // A change of a large table takes as long as it takes.
         let options = self.pool().connect_options().as_ref().clone().options([("statement_timeout", "0")]);
-        let patient = PgPoolOptions::new().max_connections(1).connect_with(options).await?;
+        // One session, which keeps its locks and settings.
+        let session = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+        let session = session.connect_with(options).await?;
         // Asked for again and again: an index that is made concurrently waits for every statement that
         // runs, also for one that waits for this lock, and both would wait for ever.
         let lock = "select pg_try_advisory_lock(hashtext('dialogporten_migrations'))";
-        while !sqlx::query_scalar::<_, bool>(lock).fetch_one(&patient).await? {
+        while !sqlx::query_scalar::<_, bool>(lock).fetch_one(&session).await? {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        let mut migrations = sqlx::migrate!();
-        let migrated = migrations.set_locking(false).run(&patient).await;
-        patient.close().await;
+        let migrated = run_migrations(&session).await;
+        session.close().await;
         migrated
     }
 
@@ -228,4 +237,34 @@ impl Store {
     pub async fn close(&self) {
         self.connections.close().await;
     }
+}
+
+async fn run_migrations(session: &PgPool) -> Result<(), MigrateError> {
+    let mut migrations = sqlx::migrate!();
+    migrations.set_locking(false);
+    let all: Vec<&Migration> = migrations.iter().collect();
+    for alike in all.chunk_by(|one, next| one.no_tx == next.no_tx) {
+        let Some(last) = alike.last() else { continue };
+        // An index that is made concurrently waits for everybody, holds up nobody, and cannot be tried again.
+        let timeout = if last.no_tx { "0" } else { LOCK_TIMEOUT };
+        let setting = sqlx::query("select set_config('lock_timeout', $1, false)").bind(timeout);
+        setting.execute(session).await?;
+        while let Err(failure) = migrations.run_to(last.version, session).await {
+            if !is_locked(&failure) {
+                return Err(failure);
+            }
+            tracing::warn!("a migration waits until nobody uses its tables");
+            tokio::time::sleep(LOCK_PAUSE).await;
+        }
+    }
+    // What there is beyond them is not ours.
+    migrations.run(session).await
+}
+
+/// Whether a lock could not be had in time.
+fn is_locked(failure: &MigrateError) -> bool {
+    let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = failure else {
+        return false;
+    };
+    error.as_database_error().and_then(DatabaseError::code).is_some_and(|code| code == "55P03")
 }

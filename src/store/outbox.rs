@@ -225,9 +225,23 @@ const AFTER_OF_PARTIES: &str = concat!(
         select xid, sequence, dialog_id, occurred_at, payload from outbox o
         where o.party_key = p.party_key and (o.xid, o.sequence) > ($2, $3) and o.xid < ",
     horizon!(),
-    " and ($4::uuid is null or o.dialog_id = $4)
-        order by o.xid, o.sequence limit $5
-    ) e order by e.xid, e.sequence limit $5"
+    " order by o.xid, o.sequence limit $4
+    ) e order by e.xid, e.sequence limit $4"
+);
+
+// There is no index by dialog, which every change would have to pay for. So of a dialog a part of its
+// party's log is read at a time, and only the last row of it comes besides.
+const AFTER_OF_DIALOG: &str = concat!(
+    "select xid, sequence, dialog_id, occurred_at, case when dialog_id = $4 then payload end as payload
+    from (
+        select w.*, lead(w.sequence) over (order by w.xid, w.sequence) is null as is_last
+        from (
+            select xid, sequence, dialog_id, occurred_at, payload from outbox
+            where party_key = $1 and (xid, sequence) > ($2, $3) and xid < ",
+    horizon!(),
+    " order by xid, sequence limit $5
+        ) w
+    ) x where dialog_id = $4 or is_last order by xid, sequence"
 );
 
 const CHANGED: &str = "\
@@ -371,14 +385,13 @@ impl Store {
         self.connections.fetch_all(query).await?.iter().map(entry).collect()
     }
 
-    /// The next rows of the log about these parties (keys), or about one dialog of theirs.
+    /// The next rows of the log about these parties (keys).
     ///
     /// # Errors
     /// When the database fails.
     pub async fn log_of_parties(
         &self,
         party_keys: &[i64],
-        dialog: Option<Uuid>,
         after: Position,
         limit: i64,
     ) -> Result<Vec<LogEntry>, StoreFailure> {
@@ -386,9 +399,29 @@ impl Store {
             .bind(party_keys)
             .bind(after.transaction)
             .bind(after.sequence)
-            .bind(dialog)
             .bind(limit);
         self.connections.fetch_all(query).await?.iter().map(entry).collect()
+    }
+
+    /// Looks for one dialog among the next `limit` rows of the log about its party (key): how far they go,
+    /// and those that are of the dialog. `None` at the end.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn log_of_dialog(
+        &self,
+        party_key: i64,
+        dialog: Uuid,
+        after: Position,
+        limit: i64,
+    ) -> Result<Option<(Position, Vec<LogEntry>)>, StoreFailure> {
+        let query = sqlx::query(AFTER_OF_DIALOG)
+            .bind(party_key)
+            .bind(after.transaction)
+            .bind(after.sequence)
+            .bind(dialog)
+            .bind(limit);
+        window(&self.connections.fetch_all(query).await?)
     }
 
     /// The newest rows of the log, oldest first.
@@ -436,6 +469,18 @@ impl Store {
         let query = sqlx::query(CLEAN_UP).bind(seconds).bind(sinks).bind(limit);
         Ok(self.connections.fetch_one(query).await?.try_get(0)?)
     }
+}
+
+/// How far rows go, and the entries of those that come with what they tell; `None` where there are none.
+pub(super) fn window(rows: &[PgRow]) -> Result<Option<(Position, Vec<LogEntry>)>, StoreFailure> {
+    let Some(last) = rows.last() else { return Ok(None) };
+    let mut entries = Vec::new();
+    for row in rows {
+        if !sqlx::ValueRef::is_null(&row.try_get_raw("payload")?) {
+            entries.push(entry(row)?);
+        }
+    }
+    Ok(Some((position(last)?, entries)))
 }
 
 fn position(row: &PgRow) -> Result<Position, StoreFailure> {

@@ -10,6 +10,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::event_sinks::until;
 use crate::event_streams::{begin, changes};
 use crate::events::{kinds, shown};
 use crate::harness::*;
@@ -444,4 +445,43 @@ async fn the_index_is_made_once_by_whoever_comes_first() {
     for store in stores {
         store.close().await;
     }
+}
+
+#[tokio::test]
+async fn a_migration_does_not_make_others_wait_behind_somebody_who_reads_for_long() {
+    let database = Database::new().await;
+    // As it was before.
+    let undone = "drop table disabled_sink; alter table event_lane drop column reason;
+        delete from _sqlx_migrations where version = 22";
+    database.configure(undone).await;
+    let mut reader = database.connection().await;
+    for statement in ["begin", "select from event_lane"] {
+        sqlx::query(statement).execute(&mut reader).await.unwrap();
+    }
+    let store = database.store();
+    let migration = tokio::spawn({
+        let store = store.clone();
+        async move { store.migrate().await }
+    });
+    // It waits for its lock, more than once, and those who come after it get theirs all the same.
+    let mut watcher = database.connection().await;
+    for _ in 0..2 {
+        let waits = "select count(*) from pg_locks where not granted and relation = 'event_lane'::regclass
+            and database = (select oid from pg_database where datname = current_database())";
+        until("the migration waits", async || {
+            sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut watcher).await.unwrap() == 1
+        })
+        .await;
+        let read = tokio::time::timeout(
+            Duration::from_secs(30),
+            database.rows::<i64>("select count(*) from event_lane"),
+        );
+        assert_eq!(read.await.expect("nobody waits behind it"), [0]);
+    }
+    assert!(!migration.is_finished());
+    sqlx::query("commit").execute(&mut reader).await.unwrap();
+    migration.await.unwrap().unwrap();
+    let done = "select count(*) from _sqlx_migrations where version = 22";
+    assert_eq!(database.rows::<i64>(done).await, [1]);
+    store.close().await;
 }

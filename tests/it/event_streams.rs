@@ -3,11 +3,13 @@
 use std::collections::HashSet;
 
 use dialogporten::clock::Clock;
+use dialogporten::store::{Position, key_of};
 use dialogporten::timestamp::Timestamp;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::event_sinks::until;
 use crate::harness::*;
 
 fn progress(value: i32) -> Value {
@@ -115,6 +117,81 @@ async fn a_stream_ends_with_its_token() {
         assert_eq!((end.name.as_str(), &end.data["reason"]), ("end", &json!("token-expired")));
         assert!(stream.next().await.is_none());
     }
+}
+
+#[tokio::test]
+async fn a_token_opens_so_many_streams_at_a_time() {
+    let service = Service::alone().await;
+    let (owner, person) = (service.owner(), service.person());
+    let id = owner.created(&dialog()).await;
+    let of_dialog = format!("dialogs/{id}/events");
+    let paths = [of_dialog.as_str(), "events"];
+    let mut open = Vec::new();
+    for index in 0..20 {
+        open.push(person.follow(paths[index % 2], None).await);
+    }
+    for path in paths {
+        let full = person.get(&format!("/api/v1/enduser/{path}")).await;
+        full.assert_problem_document(503);
+        assert_eq!(full.header("retry-after"), Some("10"));
+        assert!(full.json()["detail"].as_str().unwrap().contains("at most 20"), "{}", full.text());
+    }
+    // Another token of the same person has its own.
+    let other = service.person_with(PERSON_NUMBER, 4);
+    for path in paths {
+        other.follow(path, None).await;
+    }
+    open.pop();
+    // The place becomes free when the service notices.
+    until("a place is free", async || {
+        person.get(&format!("/api/v1/enduser/{of_dialog}")).stream().await.status() == 200
+    })
+    .await;
+}
+
+/// Pages that a statement has read, of tables and indexes.
+fn pages(plans: &[Value]) -> u64 {
+    let pages = |how: &str| plans[0]["Plan"][format!("Shared {how} Blocks")].as_u64().expect("pages");
+    pages("Hit") + pages("Read")
+}
+
+#[tokio::test]
+async fn a_stream_that_is_taken_up_searches_its_partys_log_part_by_part() {
+    let service = Service::alone().await;
+    let (owner, person) = (service.owner(), service.person());
+    let id = owner.created(&dialog()).await;
+    owner.patch(id, &progress(1)).await.expect(204);
+    let start =
+        "select xid || '-' || sequence from outbox where dialog_id = $1 order by xid, sequence limit 1";
+    let start: Vec<String> = service.database.column(start, id).await;
+    let others = "insert into outbox (dialog_id, party_key, occurred_at, payload)
+        select gen_random_uuid(), party_key, occurred_at, payload from outbox, generate_series(1, 5000)
+        where dialog_id = $1";
+    service.database.execute(others, id).await;
+    owner.patch(id, &progress(2)).await.expect(204);
+    service.database.settle().await;
+
+    service.database.configure(statements::EXPLAIN).await;
+    let store = service.database.store();
+    let key = key_of(PERSON);
+    let (mut after, mut parts, mut found) = (Position::parse(&start[0]).unwrap(), Vec::new(), 0);
+    let (all, plans) = statements::plans_of_work(store.log_of_dialog(key, id, after, 100_000)).await;
+    let all_pages = pages(&plans);
+    loop {
+        let (part, plans) = statements::plans_of_work(store.log_of_dialog(key, id, after, 1_000)).await;
+        let Some((last, entries)) = part.unwrap() else { break };
+        after = last;
+        found += entries.len();
+        parts.push(pages(&plans));
+    }
+    assert_eq!((found, all.unwrap().unwrap().1.len()), (2, 2));
+    assert!(parts.len() > 10 && parts.iter().all(|part| part * 5 < all_pages), "{parts:?}, {all_pages}");
+    store.close().await;
+
+    let mut stream = person.follow(&format!("dialogs/{id}/events"), Some(&format!("{}-0", start[0]))).await;
+    assert_eq!(stream.kinds(2).await, ["updated", "updated"]);
+    owner.delete(id).await.expect(204);
+    assert_eq!(stream.kinds(1).await, ["deleted"]);
 }
 
 /// What has changed for the person since a token, and the next token.

@@ -1,6 +1,5 @@
 //! What happens to dialogs, as it happens, and what has happened since.
 
-use axum::Extension;
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
@@ -8,7 +7,7 @@ use axum::response::Response;
 use crate::access::policy::Policy;
 use crate::api::ApiState;
 use crate::api::http::event_stream;
-use crate::api::http::operation::{Admitted, Answer, BodyKind, Operation, TokenEnd, Verb};
+use crate::api::http::operation::{Admitted, Answer, BodyKind, Operation, StreamToken, Verb};
 use crate::api::http::paging::LIMIT;
 use crate::api::http::parameter::Parameter;
 use crate::api::http::params::Params;
@@ -90,27 +89,27 @@ const MAX_LIMIT: i64 = 1_000;
 pub(super) async fn follow_dialog(
     State(api): State<ApiState>,
     Admitted(caller): Admitted,
-    Extension(TokenEnd(token_end)): Extension<TokenEnd>,
+    StreamToken(token): StreamToken,
     method: Method,
     mut params: Params,
 ) -> Result<Response, Problem> {
     let id = params.dialog_id();
     let after = last_event_id(&mut params);
     params.finish()?;
-    let follow = api.app.follow_dialog(caller, token_end, id, after).await?;
+    let follow = api.app.follow_dialog(caller, token, id, after).await?;
     Ok(event_stream::respond(api, follow, &method))
 }
 
 pub(super) async fn follow_dialogs(
     State(api): State<ApiState>,
     Admitted(caller): Admitted,
-    Extension(TokenEnd(token_end)): Extension<TokenEnd>,
+    StreamToken(token): StreamToken,
     method: Method,
     mut params: Params,
 ) -> Result<Response, Problem> {
     let after = last_event_id(&mut params);
     params.finish()?;
-    let follow = api.app.follow_all(caller, token_end, after).await?;
+    let follow = api.app.follow_all(caller, token, after).await?;
     Ok(event_stream::respond(api, follow, &method))
 }
 

@@ -20,8 +20,9 @@ use super::query::Query;
 use crate::access::caller::{Caller, impersonated_person};
 use crate::access::claims::Claims;
 use crate::access::policy::{Policy, PolicyRefusal};
-use crate::access::token::TokenRefusal;
+use crate::access::token::{TokenRefusal, bearer_digest};
 use crate::api::{ApiState, Maintenance};
+use crate::app::FollowToken;
 use crate::json::{Describe, Failures, Shape};
 use crate::timestamp::Timestamp;
 
@@ -104,7 +105,7 @@ pub struct Answer {
 
 /// When the token of a request ends.
 #[derive(Clone, Copy, Debug)]
-pub struct TokenEnd(pub Timestamp);
+struct TokenEnd(Timestamp);
 
 impl Answer {
     /// 201 with the new id, `Location` and `ETag`.
@@ -443,5 +444,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Admitted {
         // Only a handler without a guard could miss it; that is a refusal, never a pass.
         let caller = parts.extensions.get::<Caller>().cloned();
         caller.map(Self).ok_or_else(|| Problem::new(StatusCode::UNAUTHORIZED))
+    }
+}
+
+/// The token of a request that the guard has admitted, as streams need it.
+pub struct StreamToken(pub FollowToken);
+
+impl<S: Send + Sync> FromRequestParts<S> for StreamToken {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let authorization = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token = parts.extensions.get().zip(authorization.and_then(bearer_digest));
+        let token = token.map(|(&TokenEnd(end), digest)| Self(FollowToken { end, digest }));
+        token.ok_or_else(|| Problem::new(StatusCode::UNAUTHORIZED))
     }
 }

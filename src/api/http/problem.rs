@@ -1,5 +1,7 @@
 //! Problem documents (RFC 9457), the only form in which errors leave the service.
 
+use std::borrow::Cow;
+
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -22,7 +24,7 @@ pub struct Problem(Box<Parts>);
 #[derive(Clone, Debug)]
 struct Parts {
     status: StatusCode,
-    detail: Option<&'static str>,
+    detail: Option<Cow<'static, str>>,
     errors: Option<Failures>,
     /// What already exists, where that is in the way.
     existing: Option<Existing>,
@@ -158,7 +160,7 @@ impl Serialize for Document<'_> {
         map.serialize_entry("type", &format_args!("https://datatracker.ietf.org/doc/html/{kind}"))?;
         map.serialize_entry("title", title)?;
         map.serialize_entry("status", &self.problem.status.as_u16())?;
-        if let Some(detail) = self.problem.detail {
+        if let Some(detail) = &self.problem.detail {
             map.serialize_entry("detail", detail)?;
         }
         map.serialize_entry("instance", self.instance)?;
@@ -261,24 +263,25 @@ impl From<Failure> for Problem {
                 } else {
                     Self::new(StatusCode::BAD_GATEWAY)
                 };
-                problem.0.detail = Some("A service of the platform did not answer; try again later.");
+                problem.0.detail = Some("A service of the platform did not answer; try again later.".into());
                 problem
             }
             Failure::Store(failure @ (StoreFailure::Busy | StoreFailure::TimedOut)) => {
                 tracing::warn!(error = %failure, "the database is too slow");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE).header(header::RETRY_AFTER, "1")
             }
-            Failure::NoPlace(_) => {
+            Failure::NoPlace(refusal) => {
                 let mut problem =
                     Self::new(StatusCode::SERVICE_UNAVAILABLE).header(header::RETRY_AFTER, "10");
-                problem.0.detail = Some("Too many event streams are open; try again later.");
+                problem.0.detail = Some(refusal.to_string().into());
                 problem
             }
             Failure::Store(StoreFailure::Conflict) => Refusal::Contended.into(),
             Failure::Store(failure) => {
                 tracing::error!(error = &failure as &dyn std::error::Error, "the database failed");
                 let mut problem = Self::new(StatusCode::INTERNAL_SERVER_ERROR);
-                problem.0.detail = Some("An unexpected error has occurred; the trace id leads to its cause.");
+                let text = "An unexpected error has occurred; the trace id leads to its cause.";
+                problem.0.detail = Some(text.into());
                 problem
             }
         }

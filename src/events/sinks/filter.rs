@@ -66,26 +66,10 @@ fn whole_type(pattern: &str) -> Result<String, UnknownType> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Map;
-    use uuid::Uuid;
-
     use super::*;
 
     fn event(kind: &str, resource: &str, org: &str) -> CloudEvent {
-        CloudEvent {
-            specversion: "1.0",
-            id: Uuid::nil(),
-            r#type: format!("dialogporten.dialog.{kind}.v1"),
-            time: String::new(),
-            resource: format!("urn:altinn:resource:{resource}"),
-            resourceinstance: Uuid::nil(),
-            subject: String::new(),
-            source: String::new(),
-            sequence: None,
-            traceparent: None,
-            data: Map::new(),
-            org: org.into(),
-        }
+        CloudEvent::of_kind(kind, &format!("urn:altinn:resource:{resource}"), org)
     }
 
     #[test]

@@ -64,23 +64,28 @@ impl Nats {
     /// On this stream.
     ///
     /// # Errors
-    /// Which of the settings is wrong, and how.
-    pub fn new(settings: NatsSettings) -> Result<Self, NatsFault> {
-        let servers = settings.url.split(',').map(|url| url.trim().parse::<ServerAddr>());
-        let servers: Vec<ServerAddr> = servers.collect::<Result<_, _>>().map_err(|_| NatsFault::Url)?;
-        if servers.iter().any(|server| server.host().is_empty()) {
-            return Err(NatsFault::Url);
+    /// Which of the settings are wrong, and how.
+    pub fn new(settings: NatsSettings) -> Result<Self, Vec<NatsFault>> {
+        let mut faults = Vec::new();
+        let servers = settings.url.split(',').map(|url| url.trim().parse::<ServerAddr>().ok());
+        let servers: Option<Vec<_>> =
+            servers.map(|server| server.filter(|server| !server.host().is_empty())).collect();
+        if servers.is_none() {
+            faults.push(NatsFault::Url);
         }
         let is_token = |text: &str, others: &[char]| {
             !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || others.contains(&c))
         };
         if !is_token(&settings.stream, &['.', '*', '>', '/', '\\']) {
-            return Err(NatsFault::Stream);
+            faults.push(NatsFault::Stream);
         }
         if !settings.prefix.split('.').all(|token| is_token(token, &['*', '>'])) {
-            return Err(NatsFault::Prefix);
+            faults.push(NatsFault::Prefix);
         }
-        Ok(Self { servers, settings, context: OnceCell::new() })
+        match servers {
+            Some(servers) if faults.is_empty() => Ok(Self { servers, settings, context: OnceCell::new() }),
+            _ => Err(faults),
+        }
     }
 
     async fn context(&self) -> Result<&jetstream::Context, NotTaken> {
@@ -131,9 +136,6 @@ impl Sink for Nats {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Map;
-    use uuid::Uuid;
-
     use super::*;
 
     #[test]
@@ -144,39 +146,26 @@ mod tests {
         };
         assert_eq!(with("nats://a:4222, nats://user:word@b", "EVENTS", "a.b"), None);
         for url in ["", "nats://", "nats://user:word@", "http://a b"] {
-            assert_eq!(with(url, "EVENTS", "a"), Some(NatsFault::Url), "{url}");
+            assert_eq!(with(url, "EVENTS", "a"), Some(vec![NatsFault::Url]), "{url}");
         }
         for stream in ["", "with space", "a.b", "a>", "a/b"] {
-            assert_eq!(with("nats://a", stream, "a"), Some(NatsFault::Stream), "{stream}");
+            assert_eq!(with("nats://a", stream, "a"), Some(vec![NatsFault::Stream]), "{stream}");
         }
         for prefix in ["", "a..b", "x.>", "a b", "*"] {
-            assert_eq!(with("nats://a", "EVENTS", prefix), Some(NatsFault::Prefix), "{prefix}");
+            assert_eq!(with("nats://a", "EVENTS", prefix), Some(vec![NatsFault::Prefix]), "{prefix}");
         }
+        assert_eq!(with("", "", ""), Some(vec![NatsFault::Url, NatsFault::Stream, NatsFault::Prefix]));
     }
 
     #[test]
     fn subjects_have_no_characters_that_nats_has_a_use_for() {
-        let event = |org: &str, resource: &str, kind: &str| CloudEvent {
-            specversion: "1.0",
-            id: Uuid::nil(),
-            r#type: format!("dialogporten.dialog.{kind}.v1"),
-            time: String::new(),
-            resource: resource.into(),
-            resourceinstance: Uuid::nil(),
-            subject: String::new(),
-            source: String::new(),
-            sequence: None,
-            traceparent: None,
-            data: Map::new(),
-            org: org.into(),
-        };
         for (org, resource, kind, expected) in [
             ("ttd", "urn:altinn:resource:app_ttd_a-1", "created", "p.ttd.app_ttd_a-1.created"),
             ("ttd", "urn:altinn:resource:a.b*c>d e", "updated", "p.ttd.a_b_c_d_e.updated"),
             ("t.d", "urn:altinn:resource:x\ty\u{0}", "activity.form-saved", "p.t_d.x_y_.activity.form-saved"),
             ("", "", "seen", "p._._.seen"),
         ] {
-            assert_eq!(subject("p", &event(org, resource, kind)), expected);
+            assert_eq!(subject("p", &CloudEvent::of_kind(kind, resource, org)), expected);
         }
     }
 }

@@ -116,24 +116,20 @@ impl Webhook {
     /// A webhook.
     ///
     /// # Errors
-    /// When a setting is wrong.
-    pub fn new(options: WebhookOptions, clock: Clock) -> Result<Self, WebhookFault> {
+    /// Which settings are wrong, and how.
+    pub fn new(options: WebhookOptions, clock: Clock) -> Result<Self, Vec<WebhookFault>> {
         let WebhookOptions { url, secrets, allow_private, mode, batch_size, origin } = options;
-        let url = Url::parse(&url).map_err(|_| WebhookFault::Url)?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(WebhookFault::Url);
-        }
-        // Addresses are not looked up, so they have to be judged here.
-        let host = url.host_str().ok_or(WebhookFault::Url)?.trim_matches(['[', ']']);
-        if !allow_private && host.parse::<IpAddr>().is_ok_and(is_private) {
-            return Err(WebhookFault::PrivateAddress);
-        }
+        let url = address(&url, allow_private);
         let keys: Option<Vec<_>> = secrets.split_whitespace().map(WebhookKey::parse).collect();
-        let keys = keys.filter(|keys| !keys.is_empty()).ok_or(WebhookFault::Secret)?;
+        let keys = keys.filter(|keys| !keys.is_empty()).ok_or(WebhookFault::Secret);
+        let (url, keys) = match (url, keys) {
+            (Ok(url), Ok(keys)) => (url, keys),
+            (url, keys) => return Err(url.err().into_iter().chain(keys.err()).collect()),
+        };
         // A redirect or a proxy of the environment could lead anywhere.
         let client = Client::builder().timeout(http::PATIENCE).redirect(redirect::Policy::none()).no_proxy();
         let client = if allow_private { client } else { client.dns_resolver(Arc::new(PublicOnly)) };
-        let client = client.build().map_err(|_| WebhookFault::Client)?;
+        let client = client.build().map_err(|_| vec![WebhookFault::Client])?;
         Ok(Self { client, url, keys, mode, batch_size, origin, is_allowed: OnceCell::new(), clock })
     }
 
@@ -217,18 +213,25 @@ impl Sink for Webhook {
     }
 
     async fn deliver_all(&self, events: &[&CloudEvent]) -> Result<(), NotTaken> {
-        if self.mode != Mode::Batched {
-            for event in events {
-                self.deliver(event).await?;
-            }
-            return Ok(());
-        }
         let body =
             serde_json::to_vec(events).map_err(|error| NotTaken::Ever { reason: error.to_string() })?;
         let kind = "application/cloudevents-batch+json; charset=utf-8";
         let request = self.client.post(self.url.clone()).header("content-type", kind);
         self.send(&batch_id(events).to_string(), request, body).await
     }
+}
+
+fn address(url: &str, allow_private: bool) -> Result<Url, WebhookFault> {
+    let url = Url::parse(url).map_err(|_| WebhookFault::Url)?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(WebhookFault::Url);
+    }
+    // Addresses are not looked up, so they have to be judged here.
+    let host = url.host_str().ok_or(WebhookFault::Url)?.trim_matches(['[', ']']);
+    if !allow_private && host.parse::<IpAddr>().is_ok_and(is_private) {
+        return Err(WebhookFault::PrivateAddress);
+    }
+    Ok(url)
 }
 
 /// The same for the same events, so that receivers know a batch that comes twice.
@@ -293,13 +296,18 @@ mod tests {
         assert_eq!(made("https://example.com/hook", SECRET, false), None);
         assert_eq!(made("http://127.0.0.1:1/", &format!("{SECRET} {SECRET}"), true), None);
         for url in ["", "example.com", "ftp://example.com", "file:///etc/passwd"] {
-            assert_eq!(made(url, SECRET, true), Some(WebhookFault::Url), "{url}");
+            assert_eq!(made(url, SECRET, true), Some(vec![WebhookFault::Url]), "{url}");
         }
         for url in ["http://10.0.0.1/", "http://[::1]/", "http://2130706433/", "http://0x7f.1/"] {
-            assert_eq!(made(url, SECRET, false), Some(WebhookFault::PrivateAddress), "{url}");
+            assert_eq!(made(url, SECRET, false), Some(vec![WebhookFault::PrivateAddress]), "{url}");
         }
         for secrets in ["", "short", "whsec_AAAA", "whsec_%", "whsk_AAAA", "whsk_%"] {
-            assert_eq!(made("https://example.com", secrets, false), Some(WebhookFault::Secret), "{secrets}");
+            assert_eq!(
+                made("https://example.com", secrets, false),
+                Some(vec![WebhookFault::Secret]),
+                "{secrets}"
+            );
         }
+        assert_eq!(made("", "", true), Some(vec![WebhookFault::Url, WebhookFault::Secret]));
     }
 }

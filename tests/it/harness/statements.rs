@@ -10,7 +10,7 @@ use dialogporten::clock::Clock;
 use serde_json::Value;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id};
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Instrument, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context, SubscriberExt};
@@ -51,12 +51,22 @@ pub async fn in_trace<T>(trace: &str, work: impl IntoFuture<Output = T>) -> (T, 
 /// Makes the call and gives the plans of its statements, as far as the database server explains them
 /// (see [`EXPLAIN`]).
 pub async fn plans_of(call: Call) -> (Answer, Vec<Value>) {
+    watched(|trace| call.header("traceparent", &format!("00-{trace}-00f067aa0ba902b7-01"))).await
+}
+
+/// Does what is no call, and gives the plans in the same way.
+pub async fn plans_of_work<T>(work: impl Future<Output = T>) -> (T, Vec<Value>) {
+    watched(|trace| work.instrument(tracing::info_span!(target: "dialogporten", "work", trace_id = trace)))
+        .await
+}
+
+async fn watched<W: IntoFuture>(work: impl FnOnce(&str) -> W) -> (W::Output, Vec<Value>) {
     let clock = Clock::system();
     let trace = clock.ids(clock.now()).revision().simple().to_string();
     plans().get_or_insert_default().insert(trace.clone(), Vec::new());
-    let answer = call.header("traceparent", &format!("00-{trace}-00f067aa0ba902b7-01")).await;
+    let done = work(&trace).await;
     let plans = plans().get_or_insert_default().remove(&trace).unwrap_or_default();
-    (answer, plans.iter().map(|plan| serde_json::from_str(plan).expect("a plan")).collect())
+    (done, plans.iter().map(|plan| serde_json::from_str(plan).expect("a plan")).collect())
 }
 
 /// Lets the server explain all statements on a database, to whoever sends them, after they are done.
