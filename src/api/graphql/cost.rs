@@ -15,10 +15,18 @@ use crate::app::MOST_COUNTED;
 
 /// Deepest nesting of fields.
 pub(super) const DEPTH: usize = 12;
+/// Most bytes of a document.
+pub(super) const DOCUMENT_BYTES: usize = 100_000;
+/// Deepest nesting of braces, brackets and parentheses.
+pub(super) const NESTING: usize = 60;
 /// Most tokens of a document.
 pub(super) const TOKENS: usize = 5_000;
 /// Most bytes of a name.
 pub(super) const NAME_BYTES: usize = 200;
+/// Most bytes of the values of variables, counted wherever these are used.
+pub(super) const VALUE_BYTES: usize = 2_000_000;
+/// Most lists within lists when it is asked about the schema: what types have leads to other types.
+pub(super) const SCHEMA_LISTS: usize = 2;
 /// Most values of the variables, with those within lists and objects.
 pub(super) const VALUES: usize = 10_000;
 /// Most fields of the roots.
@@ -53,11 +61,18 @@ pub(super) fn check_values(variables: &Map<String, serde_json::Value>) -> Result
     })
 }
 
-/// Refuses a document that has more tokens, or longer names, than it may, before it is parsed.
+/// Refuses a document that is longer, has more tokens or longer names, or nests deeper, than it may, before
+/// it is parsed.
 ///
 /// # Errors
-/// It has.
-pub(super) fn check_tokens(document: &str) -> Result<(), (Code, String)> {
+/// It is.
+pub(super) fn check_text(document: &str) -> Result<(), (Code, String)> {
+    if document.len() > DOCUMENT_BYTES {
+        let text =
+            format!("A document may have at most {DOCUMENT_BYTES} bytes; values are sent in variables.");
+        return Err((Code::ComplexityLimit, text));
+    }
+    let mut nesting = 0_usize;
     for (index, token) in tokens(document).enumerate() {
         if index == TOKENS {
             let text = format!("A document may have at most {TOKENS} tokens.");
@@ -67,6 +82,15 @@ pub(super) fn check_tokens(document: &str) -> Result<(), (Code, String)> {
         if token.len() > NAME_BYTES && !token.starts_with('"') {
             let text = format!("A name may have at most {NAME_BYTES} bytes.");
             return Err((Code::ComplexityLimit, text));
+        }
+        match token {
+            "{" | "[" | "(" => nesting += 1,
+            "}" | "]" | ")" => nesting = nesting.saturating_sub(1),
+            _ => {}
+        }
+        if nesting > NESTING {
+            let text = format!("Braces, brackets and parentheses may be nested at most {NESTING} deep.");
+            return Err((Code::DepthLimit, text));
         }
     }
     Ok(())
@@ -209,7 +233,10 @@ pub(super) fn check(
         aliases: 0,
         fields: 0,
         answer: 0,
+        weights: variables.iter().map(|(name, value)| (name, weight(value))).collect(),
+        values: 0,
         is_about_schema: false,
+        schema_lists: 0,
         operation,
     };
     count.selection(&operation.selection_set.node, 1, 1, &mut Vec::new())?;
@@ -223,6 +250,12 @@ pub(super) fn check(
     if count.aliases > ALIASES {
         return most("aliases", ALIASES, count.aliases);
     }
+    if count.values > VALUE_BYTES {
+        let text = format!(
+            "The values of variables may have at most {VALUE_BYTES} bytes, counted wherever they are used."
+        );
+        return Err((Code::ComplexityLimit, text));
+    }
     if count.answer > ANSWER_FIELDS {
         let text = format!(
             "A request may ask for at most {ANSWER_FIELDS} fields, those of a list of dialogs counted for each \
@@ -234,6 +267,17 @@ pub(super) fn check(
     Ok(())
 }
 
+/// About how many bytes a value has.
+fn weight(value: &Value) -> usize {
+    const EACH: usize = 8;
+    EACH + match value {
+        Value::String(text) => text.len(),
+        Value::List(items) => items.iter().map(weight).sum(),
+        Value::Object(members) => members.iter().map(|(name, value)| name.len() + weight(value)).sum(),
+        _ => 0,
+    }
+}
+
 struct Count<'a> {
     fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
     variables: &'a Variables,
@@ -242,8 +286,13 @@ struct Count<'a> {
     aliases: usize,
     fields: usize,
     answer: usize,
+    /// How many bytes the variables have.
+    weights: HashMap<&'a Name, usize>,
+    values: usize,
     /// Whether the root field asks about the schema.
     is_about_schema: bool,
+    /// How many lists of it are within each other here.
+    schema_lists: usize,
     operation: &'a OperationDefinition,
 }
 
@@ -300,6 +349,9 @@ impl<'a> Count<'a> {
         self.roots += usize::from(is_root);
         self.aliases += usize::from(field.alias.is_some());
         self.answer = self.answer.saturating_add(times);
+        for (_, value) in &field.arguments {
+            self.value(&value.node);
+        }
         let name = field.name.node.as_str();
         if is_root && name == "dialogCounts" {
             // So many dialogs are looked at.
@@ -316,22 +368,53 @@ impl<'a> Count<'a> {
             "searchDialogs" if is_root => times.saturating_mul(self.limit(field)),
             _ => times,
         };
-        self.selection(&field.selection_set.node, depth + 1, times, within)
+        let is_list =
+            self.is_about_schema && matches!(name, "fields" | "interfaces" | "possibleTypes" | "inputFields");
+        self.schema_lists += usize::from(is_list);
+        if self.schema_lists > SCHEMA_LISTS {
+            let text = format!("What types have may be nested at most {SCHEMA_LISTS} deep.");
+            return Err((Code::DepthLimit, text));
+        }
+        self.selection(&field.selection_set.node, depth + 1, times, within)?;
+        self.schema_lists -= usize::from(is_list);
+        Ok(())
+    }
+
+    /// Counts the variables in a value.
+    fn value(&mut self, value: &async_graphql_value::Value) {
+        use async_graphql_value::Value;
+        match value {
+            Value::Variable(name) => {
+                let weight = self.weights.get(name).copied().unwrap_or_default();
+                self.values = self.values.saturating_add(weight);
+            }
+            Value::List(items) => items.iter().for_each(|item| self.value(item)),
+            Value::Object(members) => members.values().for_each(|member| self.value(member)),
+            _ => {}
+        }
     }
 
     /// The size of the page that is asked for.
     fn limit(&self, field: &Field) -> usize {
-        let given = |name: Name| {
+        use async_graphql_value::Value as Written;
+        let given = |name: &Name| {
             let definition =
-                self.operation.variable_definitions.iter().find(|one| one.node.name.node == name);
+                self.operation.variable_definitions.iter().find(|one| one.node.name.node == *name);
             let default = definition.and_then(|one| one.node.default_value.as_ref()).map(|value| &value.node);
-            Ok::<_, ()>(self.variables.get(&name).or(default).cloned().unwrap_or_default())
+            self.variables.get(name).or(default)
         };
-        let input =
-            field.get_argument("input").and_then(|input| input.node.clone().into_const_with(given).ok());
-        let limit = match &input {
-            Some(Value::Object(members)) => match members.get("limit") {
-                Some(Value::Number(limit)) => limit.as_u64(),
+        let number = |value: Option<&Value>| match value {
+            Some(Value::Number(limit)) => limit.as_u64(),
+            _ => None,
+        };
+        let limit = match field.get_argument("input").map(|input| &input.node) {
+            Some(Written::Variable(name)) => match given(name) {
+                Some(Value::Object(members)) => number(members.get("limit")),
+                _ => None,
+            },
+            Some(Written::Object(members)) => match members.get("limit") {
+                Some(Written::Variable(name)) => number(given(name)),
+                Some(Written::Number(limit)) => limit.as_u64(),
                 _ => None,
             },
             _ => None,

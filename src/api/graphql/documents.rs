@@ -7,13 +7,14 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use async_graphql::parser::parse_query;
+use async_graphql::ServerError;
 use aws_lc_rs::digest::{SHA256, digest};
 use moka::sync::Cache;
 use serde_json::{Map, Value};
 
+use super::cost;
 use super::error::Code;
-use super::{cost, validation};
+use super::validation::Read;
 
 /// What a document takes beside its text, in bytes.
 const OVERHEAD: usize = 256;
@@ -130,12 +131,13 @@ impl Documents {
 
 /// Looks whether a document could be carried out with some variables.
 fn check(text: &str) -> Result<(), String> {
-    cost::check_tokens(text).map_err(|(_, message)| message)?;
-    let document = parse_query(text).map_err(|error| format!("{error}."))?;
-    cost::check_document(&document).map_err(|(_, message)| message)?;
-    let errors = validation::check_document(text).err().unwrap_or_default();
-    let messages: Vec<String> = errors.into_iter().map(|error| error.message).collect();
-    if messages.is_empty() { Ok(()) } else { Err(messages.join("; ")) }
+    let joined = |errors: Vec<ServerError>| {
+        errors.into_iter().map(|error| error.message).collect::<Vec<_>>().join("; ")
+    };
+    cost::check_text(text).map_err(|(_, message)| message)?;
+    let read = Read::new(text).map_err(joined)?;
+    cost::check_document(&read.document()).map_err(|(_, message)| message)?;
+    read.check().map_err(joined)
 }
 
 /// Reads `{ "version": 1, "sha256Hash": "…" }`.

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::indexmap::IndexMap;
-use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{
-    ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet, VariableDefinition,
+    ExecutableDocument, OperationDefinition, OperationType, VariableDefinition,
 };
-use async_graphql::{Name, Response as Answer, Variables};
+use async_graphql::{Name, Response as Answer, ServerError, Variables};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -28,8 +27,9 @@ use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 use super::credentials::Credentials;
 use super::documents::{Document, Documents};
 use super::error::Code;
-use super::known::{Known, KnownDocuments};
+use super::known::{Known, KnownDocuments, Root};
 use super::subscription::{self, Marks};
+use super::validation::Read;
 use super::{GraphSettings, Schema, cost, definition, event_stream, page, schema, validation, web_socket};
 use crate::api::ApiState;
 use crate::api::http::accept_language;
@@ -112,7 +112,7 @@ pub(super) struct Graph {
 
 /// What is asked.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "a JSON object")]
 pub(super) struct Asked {
     #[serde(default)]
     query: Option<String>,
@@ -166,8 +166,7 @@ pub(super) enum Prepared {
 /// An operation that has one answer.
 pub(super) struct Single {
     request: async_graphql::Request,
-    /// What the fields of the root are called in the answer.
-    keys: Vec<Name>,
+    roots: Arc<[Root]>,
 }
 
 /// What an operation comes with, beside what it says.
@@ -276,11 +275,11 @@ impl Graph {
         let document = self.document(&query, &variables)?;
         let operation_name = operation_name.filter(|name| !name.is_empty());
         let operation = cost::operation(document.all(), operation_name.as_deref()).map_err(refused)?;
-        validation::check_variables(operation, &given)
-            .map_err(|errors| Box::new(Answer::from_errors(errors)))?;
+        let wrong = |errors| Box::new(Answer::from_errors(errors));
+        validation::check_variables(operation, &given).map_err(wrong)?;
         complete(&mut variables, operation);
+        check_nulls(&document, operation, &variables).map_err(wrong)?;
         let kind = operation.ty;
-        let keys = root_keys(document.all(), operation);
         if let Some(hash) = hash {
             self.settings.documents.remember(hash, &query);
         }
@@ -288,14 +287,15 @@ impl Graph {
         if is_safe && kind == OperationType::Mutation {
             return Err(Box::new(Code::Method.response("Mutations are sent with POST.")));
         }
-        let mut request = document.request(&query).variables(variables);
+        let (mut request, roots) = document.request(operation, &variables);
+        request = request.variables(variables);
         if kind == OperationType::Subscription {
             let mut document = document.all().clone();
             subscription::inline(&mut document, operation_name.as_deref()).map_err(refused)?;
             request.set_parsed_query(document);
-        }
-        if let Some(name) = operation_name {
-            request = request.operation_name(name);
+            if let Some(name) = operation_name {
+                request = request.operation_name(name);
+            }
         }
         request = request.data(ApiState::clone(api)).data(languages);
         if kind == OperationType::Subscription {
@@ -310,7 +310,7 @@ impl Graph {
             Ok(caller) => request.data(caller),
             Err(refused) => request.data(refused),
         };
-        Ok(Prepared::Single(Box::new(Single { request, keys })))
+        Ok(Prepared::Single(Box::new(Single { request, roots })))
     }
 
     /// A document that is right, and asks for no more than it may.
@@ -327,20 +327,21 @@ impl Graph {
             return Ok(known);
         }
         let refused = |errors| Box::new(Answer::from_errors(errors));
-        cost::check_tokens(text).map_err(limited)?;
-        let document = parse_query(text).map_err(|error| refused(vec![error.into()]))?;
+        cost::check_text(text).map_err(limited)?;
+        let read = Read::new(text).map_err(refused)?;
+        let document = read.document();
         cost::check_document(&document).map_err(limited)?;
         check_cost(&document)?;
-        validation::check_document(text).map_err(refused)?;
+        read.check().map_err(refused)?;
         Ok(self.known.remember(text, document))
     }
 
     /// Carries out an operation that has one answer.
     pub(super) async fn execute(&self, operation: Single) -> Answer {
-        let Single { request, keys } = operation;
+        let Single { request, roots } = operation;
         let mut answer = self.schema.execute(request).await;
         if answer.errors.is_empty() {
-            answer.data = mended(answer.data, &keys);
+            answer.data = mended(answer.data, &roots);
         }
         answer
     }
@@ -362,44 +363,50 @@ fn complete(variables: &mut Variables, operation: &OperationDefinition) {
     }
 }
 
-/// What the fields of the root are called, in the order in which they are asked for.
-fn root_keys(document: &ExecutableDocument, operation: &OperationDefinition) -> Vec<Name> {
-    fn add(document: &ExecutableDocument, set: &SelectionSet, within: usize, keys: &mut Vec<Name>) {
-        for selection in &set.items {
-            match &selection.node {
-                Selection::Field(field) => keys.push(field.node.response_key().node.clone()),
-                Selection::InlineFragment(fragment) => {
-                    add(document, &fragment.node.selection_set.node, within, keys);
-                }
-                Selection::FragmentSpread(spread) => {
-                    // One that contains itself is left to validation.
-                    let fragment = document.fragments.get(&spread.node.fragment_name.node);
-                    if let Some(fragment) = fragment.filter(|_| within < cost::ROOT_FIELDS) {
-                        add(document, &fragment.node.selection_set.node, within + 1, keys);
-                    }
-                }
-            }
+/// Looks whether variables are null where only their defaults would be right, which may be anywhere.
+///
+/// # Errors
+/// All that are.
+fn check_nulls(
+    document: &Known,
+    operation: &OperationDefinition,
+    variables: &Variables,
+) -> Result<(), Vec<ServerError>> {
+    let mut nulls = operation.variable_definitions.iter().map(|one| &one.node).filter(|one| {
+        one.default_value.is_some() && variables.get(&one.name.node) == Some(&async_graphql::Value::Null)
+    });
+    let mut errors = Vec::new();
+    let mut has_nulls = false;
+    for VariableDefinition { name, .. } in nulls.by_ref() {
+        has_nulls = true;
+        if document.is_condition(&name.node) {
+            errors.push(ServerError::new(format!("${} must not be null.", name.node), None));
         }
     }
-    let mut keys = Vec::new();
-    add(document, &operation.selection_set.node, 0, &mut keys);
-    keys
+    if has_nulls && errors.is_empty() {
+        return validation::check_arguments(document.all(), operation, variables);
+    }
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
 /// Puts right what the library does otherwise than the specification says (sections 6.3.2 and 7.1.1): the
 /// order of the root's fields, and that an object of which nothing is selected is one. None of the root's
-/// fields and of the items of a list can be null.
-fn mended(data: async_graphql::Value, keys: &[Name]) -> async_graphql::Value {
+/// fields and of the items of a list can be null, but for what is told about the schema.
+fn mended(data: async_graphql::Value, roots: &[Root]) -> async_graphql::Value {
     use async_graphql::Value;
     let or_empty = |value: &mut Value| {
         if *value == Value::Null {
             *value = Value::Object(IndexMap::new());
         }
     };
-    let Value::Object(mut roots) = data else { return Value::Object(IndexMap::new()) };
-    for root in roots.values_mut() {
-        or_empty(root);
-        if let Value::Object(fields) = root {
+    let Value::Object(mut fields) = data else { return Value::Object(IndexMap::new()) };
+    let place = |key: &Name| roots.iter().position(|root| root.key == *key);
+    for (key, field) in &mut fields {
+        if place(key).is_some_and(|place| roots[place].is_about_schema) {
+            continue;
+        }
+        or_empty(field);
+        if let Value::Object(fields) = field {
             for field in fields.values_mut() {
                 if let Value::List(items) = field {
                     items.iter_mut().for_each(or_empty);
@@ -407,10 +414,10 @@ fn mended(data: async_graphql::Value, keys: &[Name]) -> async_graphql::Value {
             }
         }
     }
-    if roots.len() > 1 {
-        roots.sort_by_cached_key(|key, _| keys.iter().position(|other| other == key));
+    if fields.len() > 1 {
+        fields.sort_by_cached_key(|key, _| place(key));
     }
-    Value::Object(roots)
+    Value::Object(fields)
 }
 
 /// The place of the last event that a client has had.
@@ -514,7 +521,8 @@ fn json_response(status: StatusCode, body: &Told, accepted: Form, headers: Heade
 }
 
 /// The body of an answer of a subscription, with where it is.
-pub(super) fn with_mark(answer: Answer, mark: Option<&str>, trace: &TraceId) -> Told {
+pub(super) fn with_mark(mut answer: Answer, mark: Option<&str>, trace: &TraceId) -> Told {
+    answer.data = mended(answer.data, &[]);
     let (_, body) = document(answer, Form::Response, trace);
     Told { extensions: mark.map(|mark| json!({ LAST_EVENT_ID: mark })), ..body }
 }

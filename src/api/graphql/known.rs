@@ -2,8 +2,9 @@
 //! other variables.
 //!
 //! That a document is right does not depend on variables. So one that was found to be right is neither
-//! parsed nor validated again, and, where arguments are those of root fields alone, it is resolved in
-//! *outline*: what is selected of dialogs is left out, and filled in by [`selection`](super::selection).
+//! parsed nor validated again, and, where nothing in it depends on variables but the arguments of root
+//! fields, it is resolved in *outline*: what is selected of dialogs is left out, and filled in by
+//! [`selection`](super::selection).
 
 use std::any::Any;
 use std::collections::{HashMap, HashSet};
@@ -11,10 +12,14 @@ use std::mem::replace;
 use std::sync::{Arc, OnceLock};
 
 use async_graphql::parser::types::{
-    DocumentOperations, ExecutableDocument, Field, FragmentDefinition, OperationType, Selection, SelectionSet,
+    Directive, DocumentOperations, ExecutableDocument, Field, FragmentDefinition, OperationDefinition,
+    OperationType, Selection, SelectionSet,
 };
-use async_graphql::{Name, Pos, Positioned, Request};
+use async_graphql::{Name, Pos, Positioned, Request, Variables};
+use async_graphql_value::Value;
 use moka::sync::Cache;
+
+use super::merging::{Merged, merged};
 
 /// Most bytes of all texts of known documents; as documents they take some 40 times as much.
 const BYTES: u64 = 256 * 1024;
@@ -51,12 +56,36 @@ impl KnownDocuments {
 /// A document that is right.
 pub(super) struct Known {
     document: ExecutableDocument,
-    outline: Option<Outline>,
+    used: Used,
+    /// How it is carried out, where that depends on variables no more than arguments do.
+    plan: OnceLock<Plan>,
 }
 
-struct Outline {
+/// What variables stand for.
+#[derive(Default)]
+struct Used {
+    /// Whole arguments.
+    arguments: HashSet<Name>,
+    /// Whether something is there.
+    conditions: HashSet<Name>,
+}
+
+/// A field of the root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Root {
+    /// What it is called in the answer.
+    pub key: Name,
+    /// Whether it tells about the schema.
+    pub is_about_schema: bool,
+}
+
+/// How an operation is carried out.
+struct Plan {
+    /// It alone, with what it needs.
     document: ExecutableDocument,
-    left_out: Vec<LeftOut>,
+    roots: Arc<[Root]>,
+    /// What is left out of the document, if it is an outline.
+    left_out: Option<Vec<LeftOut>>,
 }
 
 /// What an outline leaves out below a field.
@@ -70,8 +99,11 @@ struct LeftOut {
 
 impl Known {
     fn new(document: ExecutableDocument) -> Self {
-        let outline = Outline::of(&document);
-        Self { document, outline }
+        let mut used = Used::default();
+        let operations = document.operations.iter().map(|(_, one)| &one.node.selection_set.node);
+        let fragments = document.fragments.values().map(|one| &one.node.selection_set.node);
+        operations.chain(fragments).for_each(|set| used.add(set));
+        Self { document, used, plan: OnceLock::new() }
     }
 
     /// All of it.
@@ -79,19 +111,42 @@ impl Known {
         &self.document
     }
 
-    /// A request to carry it out; `text` is its text.
-    pub fn request(self: &Arc<Self>, text: &str) -> Request {
-        let mut request = Request::new(text);
-        match &self.outline {
-            None => {
-                request.set_parsed_query(self.document.clone());
-            }
-            Some(outline) => {
-                request.set_parsed_query(outline.document.clone());
-                request = request.data(Arc::clone(self));
+    /// Whether one of these variables decides whether something is there.
+    pub fn is_condition(&self, variable: &Name) -> bool {
+        self.used.conditions.contains(variable)
+    }
+
+    /// A request to carry out one of its operations, and the fields of the root in the order of the answer.
+    pub fn request(
+        self: &Arc<Self>,
+        operation: &OperationDefinition,
+        variables: &Variables,
+    ) -> (Request, Arc<[Root]>) {
+        let lacks_arguments = self.used.arguments.iter().any(|name| !variables.contains_key(name));
+        if let Some(plan) = self.plan.get().filter(|_| !lacks_arguments) {
+            return self.request_of(plan);
+        }
+        let Merged { mut operation, depends_on_variables } = merged(&self.document, operation, variables);
+        if !depends_on_variables && !lacks_arguments && self.document.operations.iter().len() == 1 {
+            return self.request_of(self.plan.get_or_init(|| Plan::new(&self.document, operation)));
+        }
+        let mut fragments = self.document.fragments.clone();
+        if lacks_arguments {
+            leave_out_arguments(&mut operation.selection_set.node, variables);
+            for fragment in fragments.values_mut() {
+                leave_out_arguments(&mut fragment.node.selection_set.node, variables);
             }
         }
-        request
+        self.request_of(&Plan::whole(operation, fragments))
+    }
+
+    fn request_of(self: &Arc<Self>, plan: &Plan) -> (Request, Arc<[Root]>) {
+        let mut request = Request::new("");
+        request.set_parsed_query(plan.document.clone());
+        if plan.left_out.is_some() {
+            request = request.data(Arc::clone(self));
+        }
+        (request, Arc::clone(&plan.roots))
     }
 
     /// Its fragments.
@@ -110,75 +165,120 @@ impl Known {
     }
 
     fn left_out_below(&self, field: Pos) -> Option<&LeftOut> {
-        self.outline.as_ref()?.left_out.iter().find(|left_out| left_out.place == field)
+        self.plan.get()?.left_out.as_ref()?.iter().find(|left_out| left_out.place == field)
     }
 }
 
-impl Outline {
-    /// `None` for documents that ask for something else than dialogs, or in other ways than portals do.
-    fn of(document: &ExecutableDocument) -> Option<Self> {
-        let mut operations = document.operations.clone();
-        let operation = match &mut operations {
-            DocumentOperations::Single(operation) => operation,
-            DocumentOperations::Multiple(operations) if operations.len() == 1 => {
-                operations.values_mut().next()?
+impl Used {
+    fn add(&mut self, set: &SelectionSet) {
+        for selection in &set.items {
+            for Directive { arguments, .. } in selection.node.directives().iter().map(|one| &one.node) {
+                self.conditions.extend(variables(arguments));
             }
-            DocumentOperations::Multiple(_) => return None,
-        };
-        let operation = &mut operation.node;
-        if operation.ty != OperationType::Query || !operation.directives.is_empty() {
-            return None;
+            match &selection.node {
+                Selection::Field(field) => {
+                    self.arguments.extend(variables(&field.node.arguments));
+                    self.add(&field.node.selection_set.node);
+                }
+                Selection::InlineFragment(fragment) => self.add(&fragment.node.selection_set.node),
+                Selection::FragmentSpread(_) => {}
+            }
         }
-        let mut left_out = Vec::new();
-        for root in &mut operation.selection_set.node.items {
-            let Selection::Field(root) = &mut root.node else { return None };
-            let root = &mut root.node;
-            let (_, name) = LEFT_OUT.iter().find(|(name, _)| root.name.node == *name)?;
-            if !root.directives.is_empty() {
-                return None;
+    }
+}
+
+/// Arguments by name.
+type Arguments = Vec<(Positioned<Name>, Positioned<Value>)>;
+
+/// The variables that stand for one of these as a whole.
+fn variables(arguments: &Arguments) -> impl Iterator<Item = Name> {
+    arguments.iter().filter_map(|(_, value)| match &value.node {
+        Value::Variable(name) => Some(name.clone()),
+        _ => None,
+    })
+}
+
+/// Leaves out the arguments that variables without a value stand for: their defaults are what counts then
+/// (GraphQL, September 2025, section 6.4.1).
+fn leave_out_arguments(set: &mut SelectionSet, variables: &Variables) {
+    for selection in &mut set.items {
+        match &mut selection.node {
+            Selection::Field(field) => {
+                field.node.arguments.retain(|(_, value)| {
+                    !matches!(&value.node, Value::Variable(name) if !variables.contains_key(name))
+                });
+                leave_out_arguments(&mut field.node.selection_set.node, variables);
             }
-            for field in &mut root.selection_set.node.items {
-                let Selection::Field(field) = &mut field.node else { return None };
-                let (place, field) = (field.pos, &mut field.node);
-                if field.name.node != *name {
-                    if has_spreads(&field.selection_set.node) {
-                        return None;
-                    }
-                } else if field.directives.is_empty() && is_constant(&field.selection_set.node) {
-                    let selected = replace(&mut field.selection_set.node, type_name(place));
-                    left_out.push(LeftOut { place, selected, plan: OnceLock::new() });
-                } else {
+            Selection::InlineFragment(fragment) => {
+                leave_out_arguments(&mut fragment.node.selection_set.node, variables);
+            }
+            Selection::FragmentSpread(_) => {}
+        }
+    }
+}
+
+impl Plan {
+    /// The operation in outline if it can be.
+    fn new(document: &ExecutableDocument, operation: OperationDefinition) -> Self {
+        match outline(document, &operation) {
+            Some((operation, left_out)) => {
+                Self { left_out: Some(left_out), ..Self::whole(operation, HashMap::new()) }
+            }
+            None => Self::whole(operation, document.fragments.clone()),
+        }
+    }
+
+    fn whole(
+        operation: OperationDefinition,
+        fragments: HashMap<Name, Positioned<FragmentDefinition>>,
+    ) -> Self {
+        let roots = operation.selection_set.node.items.iter().filter_map(|selection| match &selection.node {
+            Selection::Field(field) => Some(Root {
+                key: field.node.response_key().node.clone(),
+                is_about_schema: field.node.name.node.starts_with("__"),
+            }),
+            _ => None,
+        });
+        let roots = roots.collect();
+        let operations = DocumentOperations::Single(Positioned::new(operation, Pos::default()));
+        Self { document: ExecutableDocument { operations, fragments }, roots, left_out: None }
+    }
+}
+
+/// An operation whose fields are put together, without what is selected of dialogs. `None` for one that asks
+/// for something else than dialogs, or in other ways than portals do.
+fn outline(
+    document: &ExecutableDocument,
+    operation: &OperationDefinition,
+) -> Option<(OperationDefinition, Vec<LeftOut>)> {
+    let mut operation = operation.clone();
+    if operation.ty != OperationType::Query {
+        return None;
+    }
+    let mut left_out = Vec::new();
+    for root in &mut operation.selection_set.node.items {
+        let Selection::Field(root) = &mut root.node else { return None };
+        let root = &mut root.node;
+        let (_, name) = LEFT_OUT.iter().find(|(name, _)| root.name.node == *name)?;
+        for field in &mut root.selection_set.node.items {
+            let Selection::Field(field) = &mut field.node else { return None };
+            if field.node.name.node != *name {
+                if has_spreads(&field.node.selection_set.node) {
                     return None;
                 }
+            } else if is_constant(&field.node.selection_set.node) {
+                // Lines begin with 1, so this is the place of nothing else: a fragment may be spread twice.
+                let place = Pos { line: 0, column: left_out.len() };
+                field.pos = place;
+                let selected = replace(&mut field.node.selection_set.node, type_name(place));
+                left_out.push(LeftOut { place, selected, plan: OnceLock::new() });
+            } else {
+                return None;
             }
         }
-        if !has_a_place_each(document) {
-            return None;
-        }
-        let mut fragments = document.fragments.values();
-        let are_constant = fragments.all(|fragment| {
-            fragment.node.directives.is_empty() && is_constant(&fragment.node.selection_set.node)
-        });
-        let document = ExecutableDocument { operations, fragments: HashMap::new() };
-        are_constant.then_some(Self { document, left_out })
     }
-}
-
-/// Whether no two fields are at the same place, as they may be where lines end in a carriage return alone.
-fn has_a_place_each(document: &ExecutableDocument) -> bool {
-    fn visit(set: &SelectionSet, places: &mut HashSet<(usize, usize)>) -> bool {
-        set.items.iter().all(|selection| match &selection.node {
-            Selection::Field(field) => {
-                places.insert((field.pos.line, field.pos.column))
-                    && visit(&field.node.selection_set.node, places)
-            }
-            Selection::InlineFragment(fragment) => visit(&fragment.node.selection_set.node, places),
-            Selection::FragmentSpread(_) => true,
-        })
-    }
-    let mut places = HashSet::new();
-    document.operations.iter().all(|(_, one)| visit(&one.node.selection_set.node, &mut places))
-        && document.fragments.values().all(|one| visit(&one.node.selection_set.node, &mut places))
+    let mut fragments = document.fragments.values();
+    fragments.all(|fragment| is_constant(&fragment.node.selection_set.node)).then_some((operation, left_out))
 }
 
 /// What may be selected of everything.
@@ -204,25 +304,33 @@ fn has_spreads(set: &SelectionSet) -> bool {
 
 /// Whether it selects the same whatever the variables are.
 fn is_constant(set: &SelectionSet) -> bool {
-    set.items.iter().all(|selection| match &selection.node {
-        Selection::Field(field) => {
-            let field = &field.node;
-            field.arguments.is_empty()
-                && field.directives.is_empty()
-                && is_constant(&field.selection_set.node)
-        }
-        Selection::InlineFragment(fragment) => {
-            fragment.node.directives.is_empty() && is_constant(&fragment.node.selection_set.node)
-        }
-        Selection::FragmentSpread(spread) => spread.node.directives.is_empty(),
+    set.items.iter().all(|selection| {
+        selection.node.directives().is_empty()
+            && match &selection.node {
+                Selection::Field(field) => {
+                    field.node.arguments.is_empty() && is_constant(&field.node.selection_set.node)
+                }
+                Selection::InlineFragment(fragment) => is_constant(&fragment.node.selection_set.node),
+                Selection::FragmentSpread(_) => true,
+            }
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use async_graphql::parser::parse_query;
-
+    use super::super::validation::Read;
     use super::*;
+
+    fn known(text: &str) -> Arc<Known> {
+        Arc::new(Known::new(Read::new(text).unwrap().document()))
+    }
+
+    fn requested(known: &Arc<Known>, variables: &serde_json::Value) -> (ExecutableDocument, Vec<String>) {
+        let (_, operation) = known.document.operations.iter().next().unwrap();
+        let (mut request, roots) = known.request(&operation.node, &Variables::from_json(variables.clone()));
+        let document = request.parsed_query().unwrap().clone();
+        (document, roots.iter().map(|root| root.key.to_string()).collect())
+    }
 
     #[test]
     fn what_portals_ask_for_is_carried_out_in_outline() {
@@ -236,35 +344,74 @@ mod tests {
                 Some(3),
             ),
             ("{ searchDialogs(input: {}) { hasNextPage } }", Some(0)),
-            ("{ searchDialogs(input: {}) { items { id @skip(if: $a) } } }", None),
-            ("{ searchDialogs(input: {}) { items @skip(if: $a) { id } } }", None),
-            ("{ searchDialogs(input: {}) { items { id(a: $a) } } }", None),
             (
-                "{ searchDialogs(input: {}) { items { ...a } } } fragment a on SearchDialog { id @skip(if: $a) }",
-                None,
+                "{ searchDialogs(input: {}) { items { id } } ... { searchDialogs(input: {}) { items { org } } } }",
+                Some(1),
             ),
             (
                 "{ searchDialogs(input: {}) { ...a } } fragment a on SearchDialogsPayload { items { id } }",
+                Some(1),
+            ),
+            (
+                "{ a: searchDialogs(input: {}) { ...a } b: searchDialogs(input: {}) { ...a items { org } } } fragment a on SearchDialogsPayload { items { id } }",
+                Some(2),
+            ),
+            ("{ searchDialogs(input: {}) { items { id @skip(if: true) } } }", None),
+            ("query($a: Boolean!) { searchDialogs(input: {}) { items @skip(if: $a) { id } } }", None),
+            ("query($a: Boolean!) { searchDialogs(input: {}) @skip(if: $a) { items { id } } }", None),
+            ("query($a: UUID) { dialogById(dialogId: $a) { dialog { id } } }", None),
+            ("{ searchDialogs(input: {}) { items { id(a: 1) } } }", None),
+            (
+                "{ searchDialogs(input: {}) { items { ...a } } } fragment a on SearchDialog { id @skip(if: true) }",
                 None,
             ),
             (
                 "{ searchDialogs(input: {}) { items { id } errors { ...a } } } fragment a on SearchDialogError { message }",
                 None,
             ),
-            ("{ searchDialogs(input: {}) @skip(if: $a) { items { id } } }", None),
-            ("{ ... { searchDialogs(input: {}) { items { id } } } }", None),
             ("{ limits { __typename } }", None),
-            // The parser counts no line here.
-            (
-                "{ d: dialogById(dialogId: 1) {\rdialog { org } }\re: dialogById(dialogId: 1) {\rdialog { id } } }",
-                None,
-            ),
-            ("{ searchDialogs(input: {}) {\r\nitems {\r\nid\r\norg } } }", Some(1)),
             ("mutation { dialogById(dialogId: 1) { dialog { id } } }", None),
             ("query a { limits { __typename } } query b { limits { __typename } }", None),
         ] {
-            let known = Known::new(parse_query(text).unwrap());
-            assert_eq!(known.outline.map(|outline| outline.left_out.len()), expected, "{text}");
+            let known = known(text);
+            let variables =
+                if text.contains("$id") { serde_json::json!({ "id": "1" }) } else { serde_json::json!({}) };
+            requested(&known, &variables);
+            let left_out = known.plan.get().and_then(|plan| plan.left_out.as_ref()).map(Vec::len);
+            assert_eq!(left_out, expected, "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_left_out_is_kept_for_each_field_by_itself() {
+        let known = known(
+            "{ a: searchDialogs(input: {}) { ...a } b: searchDialogs(input: {}) { ...a items { org } } } \
+             fragment a on SearchDialogsPayload { items { id } }",
+        );
+        requested(&known, &serde_json::json!({}));
+        let left_out = known.plan.get().unwrap().left_out.as_ref().unwrap();
+        let counts: Vec<usize> = left_out.iter().map(|one| one.selected.items.len()).collect();
+        assert_eq!(counts, [1, 2]);
+        assert_ne!(left_out[0].place, left_out[1].place);
+    }
+
+    #[test]
+    fn fields_with_one_key_are_one_field() {
+        let known = known(
+            "query($no: Boolean!, $x: Boolean) { a: limits @skip(if: $no) { __typename } b: parties(includeDeleted: $x) { party } \
+             ... @include(if: true) { a: limits { endUserSearch { a } ...c } } } \
+             fragment c on Limits { endUserSearch { b } }",
+        );
+        let (document, roots) = requested(&known, &serde_json::json!({ "no": true }));
+        assert_eq!(roots, ["b", "a"]);
+        let (_, operation) = document.operations.iter().next().unwrap();
+        let [b, a] = &operation.node.selection_set.node.items[..] else { panic!() };
+        let (Selection::Field(b), Selection::Field(a)) = (&b.node, &a.node) else { panic!() };
+        assert!(b.node.arguments.is_empty());
+        let [search] = &a.node.selection_set.node.items[..] else { panic!() };
+        let Selection::Field(search) = &search.node else { panic!() };
+        assert_eq!(search.node.selection_set.node.items.len(), 2);
+        let (_, roots) = requested(&known, &serde_json::json!({ "no": false, "x": true }));
+        assert_eq!(roots, ["a", "b"]);
     }
 }

@@ -46,6 +46,8 @@ fn the_page_has_the_limits() {
     let page_size = format!("dialogs on a page (`limit`); {} when left out", paging::DEFAULT_LIMIT);
     for (what, most) in [
         ("bytes of a body, or of a message on a WebSocket", http::BODY_BYTES.to_string()),
+        ("bytes of a document", cost::DOCUMENT_BYTES.to_string()),
+        ("braces, brackets and parentheses within each other", cost::NESTING.to_string()),
         ("tokens of a document", cost::TOKENS.to_string()),
         ("bytes of a name", cost::NAME_BYTES.to_string()),
         ("fields within fields, but for those below `__schema` and `__type`", cost::DEPTH.to_string()),
@@ -57,6 +59,11 @@ fn the_page_has_the_limits() {
             cost::DOCUMENT_FIELDS.to_string(),
         ),
         ("fields of the answer", cost::ANSWER_FIELDS.to_string()),
+        (
+            "`fields`, `interfaces`, `possibleTypes` and `inputFields` within each other, below `__schema` and `__type`",
+            cost::SCHEMA_LISTS.to_string(),
+        ),
+        ("bytes of the values of variables, wherever these are used", cost::VALUE_BYTES.to_string()),
         ("values of the variables, with those within lists and objects", cost::VALUES.to_string()),
         (page_size.as_str(), paging::MAX_LIMIT.to_string()),
         ("dialogs that `dialogCounts` counts", MOST_COUNTED.to_string()),

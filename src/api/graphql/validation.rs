@@ -8,34 +8,35 @@ use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::LazyLock;
 
-use async_graphql::parser::types::OperationDefinition;
-use async_graphql::{Pos, ScalarType, ServerError};
+use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType, Selection};
+use async_graphql::{Pos, ScalarType, ServerError, Variables};
 use bluejay_core::definition::{
-    EnumTypeDefinition, EnumValueDefinition, ScalarTypeDefinition, SchemaDefinition as _,
-    TypeDefinitionReference,
+    EnumTypeDefinition, EnumValueDefinition, FieldDefinition, FieldsDefinition, InputValueDefinition,
+    ObjectTypeDefinition, ScalarTypeDefinition, SchemaDefinition as _, TypeDefinitionReference,
 };
 use bluejay_core::{AsIter, Value, ValueReference};
 use bluejay_parser::Error as Described;
 use bluejay_parser::ast::definition::{
     Context, CustomScalarTypeDefinition, DefinitionDocument, SchemaDefinition,
 };
-use bluejay_parser::ast::executable::ExecutableDocument;
-use bluejay_parser::ast::{Parse, ParseOptions};
+use bluejay_parser::ast::{Parse, ParseOptions, executable};
 use bluejay_validator::executable::Cache;
 use bluejay_validator::executable::document::{self, BuiltinRulesValidator};
 use bluejay_validator::executable::operation::Orchestrator;
 use bluejay_validator::executable::operation::analyzers::{VariableValueError, VariableValuesAreValid};
-use bluejay_validator::value::input_coercion;
+use bluejay_validator::value::input_coercion::{self, CoerceInput};
 use bluejay_validator::{Path, PathElement};
 use serde_json::Map;
 
 use super::cost::NAME_BYTES;
 use super::http::MOST_ERRORS;
+use super::merging::merged;
+use super::parse;
 use super::shape::{Id, Url};
 use crate::timestamp::Timestamp;
 
-/// Deepest nesting of a document, in steps of the grammar.
-const DEPTH: usize = 200;
+/// Deepest nesting of a document, in steps of the grammar: more than `cost` lets through.
+const DEPTH: usize = 1_000;
 
 /// The graph, as it is published.
 static GRAPH: LazyLock<SchemaDefinition<'static, Scalars>> = LazyLock::new(|| {
@@ -73,31 +74,91 @@ impl Context for Scalars {
     }
 }
 
-/// Looks whether a document fits the graph.
+/// A document that was read.
+pub(super) struct Read<'a> {
+    text: &'a str,
+    document: executable::ExecutableDocument<'a>,
+}
+
+impl<'a> Read<'a> {
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub fn new(text: &'a str) -> Result<Self, Vec<ServerError>> {
+        let options = ParseOptions { graphql_ruby_compatibility: false, max_depth: DEPTH, max_tokens: None };
+        let document = executable::ExecutableDocument::parse_with_options(text, options).result;
+        let document = document.map_err(|errors| {
+            errors.into_iter().take(MOST_ERRORS).map(|error| told(text, error)).collect::<Vec<_>>()
+        })?;
+        Ok(Self { text, document })
+    }
+
+    /// It as it can be carried out.
+    pub fn document(&self) -> ExecutableDocument {
+        parse::document(self.text, &self.document)
+    }
+
+    /// Looks whether it fits the graph.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn check(&self) -> Result<(), Vec<ServerError>> {
+        let cache = Cache::new(&self.document, &*GRAPH);
+        let errors = BuiltinRulesValidator::validate(&self.document, &*GRAPH, &cache);
+        // Whether a subscription has one field is looked at where that field is taken.
+        let errors =
+            errors.filter(|error| !matches!(error, document::Error::SubscriptionRootNotSingleField { .. }));
+        let errors = errors.take(MOST_ERRORS).map(|error| {
+            let own = match &error {
+                document::Error::InvalidConstValue(error) => Some(sentence("", error)),
+                document::Error::InvalidVariableValue(error) => Some(sentence("", error)),
+                _ => None,
+            };
+            let told = told(self.text, Described::from(error));
+            ServerError { message: own.unwrap_or(told.message), ..told }
+        });
+        let errors: Vec<_> = errors.collect();
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+}
+
+/// Looks whether the arguments of fields of the root are right with these variables: one that is null may
+/// stand where its default would be right, and null is not.
 ///
 /// # Errors
-/// All that is wrong with it.
-pub(super) fn check_document(text: &str) -> Result<(), Vec<ServerError>> {
-    let options = ParseOptions { graphql_ruby_compatibility: false, max_depth: DEPTH, max_tokens: None };
-    let document = ExecutableDocument::parse_with_options(text, options).result;
-    let document = document.map_err(|errors| {
-        errors.into_iter().take(MOST_ERRORS).map(|error| told(text, error)).collect::<Vec<_>>()
-    })?;
-    let cache = Cache::new(&document, &*GRAPH);
-    let errors = BuiltinRulesValidator::validate(&document, &*GRAPH, &cache);
-    // Whether a subscription has one field is looked at where that field is taken.
-    let errors =
-        errors.filter(|error| !matches!(error, document::Error::SubscriptionRootNotSingleField { .. }));
-    let errors = errors.take(MOST_ERRORS).map(|error| {
-        let own = match &error {
-            document::Error::InvalidConstValue(error) => Some(sentence("", error)),
-            document::Error::InvalidVariableValue(error) => Some(sentence("", error)),
-            _ => None,
-        };
-        let told = told(text, Described::from(error));
-        ServerError { message: own.unwrap_or(told.message), ..told }
-    });
-    let errors: Vec<_> = errors.collect();
+/// All that is wrong with them.
+pub(super) fn check_arguments(
+    document: &ExecutableDocument,
+    operation: &OperationDefinition,
+    variables: &Variables,
+) -> Result<(), Vec<ServerError>> {
+    let root = match operation.ty {
+        OperationType::Query => Some(GRAPH.query()),
+        OperationType::Mutation => GRAPH.mutation(),
+        OperationType::Subscription => GRAPH.subscription(),
+    };
+    let Some(root) = root else { return Ok(()) };
+    let mut errors = Vec::new();
+    for selection in &merged(document, operation, variables).operation.selection_set.node.items {
+        let Selection::Field(field) = &selection.node else { continue };
+        let definition = root.fields_definition().get(field.node.name.node.as_str());
+        let definitions = definition.and_then(FieldDefinition::arguments_definition);
+        for (name, value) in &field.node.arguments {
+            let name = name.node.as_str();
+            let definition = definitions.and_then(|all| all.iter().find(|one| one.name() == name));
+            let given = |variable: async_graphql::Name| {
+                Ok::<_, ()>(variables.get(&variable).cloned().unwrap_or_default())
+            };
+            let value =
+                value.node.clone().into_const_with(given).ok().and_then(|value| value.into_json().ok());
+            let (Some(definition), Some(value)) = (definition, value) else { continue };
+            if let Err(wrong) = GRAPH.coerce_const_value(definition.r#type(), &value, Path::new(name)) {
+                let place = Some(field.pos);
+                errors.extend(wrong.iter().map(|error| ServerError::new(sentence("", error), place)));
+            }
+        }
+    }
     if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
@@ -128,7 +189,7 @@ pub(super) fn check_variables(
     }
     header.push_str(") { __typename }");
     // One that cannot be read is wrong in the document, too.
-    let Ok(document) = ExecutableDocument::parse(&header).result else { return Ok(()) };
+    let Ok(document) = executable::ExecutableDocument::parse(&header).result else { return Ok(()) };
     let cache = Cache::new(&document, &*GRAPH);
     let errors = Orchestrator::<_, _, _, VariableValuesAreValid<_, _, _>>::analyze(
         &document,
@@ -219,14 +280,13 @@ fn members(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use async_graphql::parser::parse_query;
     use serde_json::json;
 
     use super::*;
 
     /// What is said about a document.
     fn said(text: &str) -> Vec<String> {
-        let errors = check_document(text).err().unwrap_or_default();
+        let errors = Read::new(text).and_then(|read| read.check()).err().unwrap_or_default();
         errors.into_iter().map(|error| error.message).collect()
     }
 
@@ -317,7 +377,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_told_with_its_place() {
-        let errors = check_document("{\n  limits { none }\n}").unwrap_err();
+        let errors = Read::new("{\n  limits { none }\n}").and_then(|read| read.check()).unwrap_err();
         let [error] = &errors[..] else { panic!("{errors:?}") };
         assert_eq!(error.locations, [Pos { line: 2, column: 12 }]);
         for (text, expected) in [
@@ -373,7 +433,7 @@ mod tests {
                 &["$input.limit must be a whole number between -2147483648 and 2147483647."],
             ),
         ] {
-            let document = parse_query(text).unwrap();
+            let document = Read::new(text).unwrap().document();
             let (_, operation) = document.operations.iter().next().unwrap();
             let errors =
                 check_variables(&operation.node, values.as_object().unwrap()).err().unwrap_or_default();
