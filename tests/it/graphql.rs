@@ -401,7 +401,8 @@ mod requests {
             (&format!("{{ limits {{ endUserSearch {{ {many} }} }} }}"), "COMPLEXITY_LIMIT"),
             (&heavy, "COMPLEXITY_LIMIT"),
             (&deep, "DEPTH_LIMIT"),
-            (&"{a".repeat(2_400), "BAD_REQUEST"),
+            (&"{a".repeat(2_400), "DEPTH_LIMIT"),
+            (&"{a".repeat(50), "BAD_REQUEST"),
         ] {
             let answer = ask(&person, query, &json!({})).await;
             assert_eq!(refusal(&answer), (400, code.to_owned()), "{query:.80} {}", answer.text());

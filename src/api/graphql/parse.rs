@@ -98,7 +98,7 @@ impl Making<'_> {
             Kind::Subscription => OperationType::Subscription,
         };
         let mut variable_definitions = Vec::new();
-        for read in read.variable_definitions().into_iter().flat_map(|all| all.iter()) {
+        for read in each(read.variable_definitions()) {
             let default = read.default_value().and_then(|value| made(value).into_const());
             let variable = VariableDefinition {
                 name: Positioned::new(Name::new(read.variable().name()), place),
@@ -136,7 +136,7 @@ impl Making<'_> {
         place: Pos,
     ) -> Positioned<SelectionSet> {
         let mut items = Vec::new();
-        for selection in read.into_iter().flat_map(|all| all.iter()) {
+        for selection in each(read) {
             items.push(self.selection(selection));
         }
         Positioned::new(SelectionSet { items }, place)
@@ -184,7 +184,7 @@ fn condition(on: &str, place: Pos) -> Positioned<TypeCondition> {
 
 fn directives(read: Option<&VariableDirectives<'_>>, place: Pos) -> Vec<Positioned<Directive>> {
     let mut directives = Vec::new();
-    for read in read.into_iter().flat_map(|all| all.iter()) {
+    for read in each(read) {
         let name = Positioned::new(Name::new(read.name()), place);
         let arguments = arguments(read.arguments(), place);
         directives.push(Positioned::new(Directive { name, arguments }, place));
@@ -192,13 +192,17 @@ fn directives(read: Option<&VariableDirectives<'_>>, place: Pos) -> Vec<Position
     directives
 }
 
+/// All of what may be there.
+fn each<A: AsIter>(all: Option<&A>) -> impl Iterator<Item = &A::Item> {
+    all.into_iter().flat_map(AsIter::iter)
+}
+
 fn arguments<'a, A>(read: Option<&'a A>, place: Pos) -> Vec<(Positioned<Name>, Positioned<Value>)>
 where
     A: AsIter,
     A::Item: Argument<false> + 'a,
 {
-    let arguments = read.into_iter().flat_map(AsIter::iter);
-    arguments
+    each(read)
         .map(|read| {
             (Positioned::new(Name::new(read.name()), place), Positioned::new(made(read.value()), place))
         })
