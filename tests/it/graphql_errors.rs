@@ -244,12 +244,21 @@ async fn what_the_platform_does_not_tell_is_its_fault() {
     sandbox.fault(&json!({ "path": "/accessmanagement/", "status": 500 })).await;
     let person = service.person();
     let search = "{ searchDialogs(input: { org: \"ttd\", party: \"urn:altinn:person:identifier-no:08844397713\" }) { hasNextPage } }";
-    for query in ["{ parties { party } }", "{ serviceResources { isFullCatalogueFallback } }", search] {
-        assert_refused(&person, query, &json!({}), 502, "UPSTREAM_UNAVAILABLE").await;
-    }
     // Nothing is told of a request of which something failed: no field of the root may be null.
     let both = "{ limits { endUserSearch { maxOrgFilterValues } } parties { party } }";
-    assert_refused(&person, both, &json!({}), 502, "UPSTREAM_UNAVAILABLE").await;
+    let unavailable = |status: u16| (status, "UPSTREAM_UNAVAILABLE".to_owned(), Some(Value::Null));
+    for query in ["{ parties { party } }", "{ serviceResources { isFullCatalogueFallback } }", search, both] {
+        let answer = ask(&person, query, &json!({})).await;
+        assert_eq!(refusal(&answer), unavailable(502), "{query}");
+        assert_eq!(answer.header("retry-after"), None);
+    }
+    let older = ask(&person, both, &json!({})).header("accept", "application/json").await;
+    assert_eq!(refusal(&older), unavailable(200));
+    // After five failures it is not asked: there is no answer at all, and there may be one later.
+    let answer = ask(&person, search, &json!({})).await;
+    assert_eq!(refusal(&answer), unavailable(503));
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    person.list(&[("party", PERSON)]).await.assert_problem_document(503);
 }
 
 #[tokio::test]

@@ -180,7 +180,7 @@ mod counts {
             item["endUserContext"]["systemLabels"].as_array().unwrap().contains(&json!(label))
         };
         let statuses =
-            ["NOT_APPLICABLE", "DRAFT", "IN_PROGRESS", "AWAITING", "REQUIRES_ATTENTION", "COMPLETED"];
+            ["IN_PROGRESS", "DRAFT", "AWAITING", "REQUIRES_ATTENTION", "COMPLETED", "NOT_APPLICABLE"];
         json!({
             "byLabel": labels.map(|label| json!({ "label": label, "count": count(&|item| has(item, label)) })),
             "byStatus": statuses.map(|status| json!({ "status": status, "count": count(&|item| item["status"] == status) })),

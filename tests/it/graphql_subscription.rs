@@ -10,8 +10,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use uuid::Uuid;
 
 use crate::harness::statements;
@@ -893,6 +894,31 @@ mod web_sockets {
             .header("upgrade", "websocket")
             .await
             .assert_problem_document(400);
+    }
+
+    /// RFC 6455, section 5.5.1.
+    #[tokio::test]
+    async fn answer_who_closes_them() {
+        let service = Service::shared().await;
+        let (id, token) = dialog_with_token(service).await;
+        let done = CloseFrame { code: CloseCode::Normal, reason: "done".into() };
+        for (frame, has_begun) in [(Some(done.clone()), true), (None, true), (Some(done), false)] {
+            let mut socket = Socket::open(service, Some(&token), Some(TRANSPORT)).await;
+            if has_begun {
+                socket.say(&json!({ "type": "connection_init" })).await;
+                assert_eq!(socket.hear().await["type"], "connection_ack");
+                socket.follow("a", &subscription(id)).await;
+            }
+            socket.0.send(Message::Close(frame.clone())).await.unwrap();
+            let mut said = Vec::new();
+            while let Some(message) = tokio::time::timeout(LONG, socket.0.next()).await.expect("it ends") {
+                match message.expect("no end without an answer") {
+                    Message::Ping(_) => {}
+                    message => said.push(message),
+                }
+            }
+            assert_eq!(said, [Message::Close(frame)]);
+        }
     }
 
     #[tokio::test]

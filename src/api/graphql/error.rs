@@ -1,6 +1,8 @@
 //! Errors beside the data: what they are called, and which status an answer with them has.
 
-use async_graphql::{Error, ErrorExtensionValues, ErrorExtensions, Response, ServerError};
+use std::sync::Arc;
+
+use async_graphql::{Error, ErrorExtensions, Response, ServerError};
 use axum::http::StatusCode;
 
 use crate::app::Failure;
@@ -33,15 +35,18 @@ pub(super) enum Code {
     Method,
     /// The service has too much to do.
     Busy,
-    /// A service that this one depends on did not answer.
+    /// A service that this one depends on did not answer as it should.
     UpstreamUnavailable,
+    /// It gave no answer in time: as above, but for the status.
+    UpstreamSilent,
     /// A defect.
     Internal,
 }
 
 impl Code {
     /// All of them.
-    pub(super) const ALL: [Self; 13] = [
+    #[cfg(test)]
+    pub(super) const ALL: [Self; 14] = [
         Self::NotAuthorized,
         Self::UserTypeUnknown,
         Self::BadRequest,
@@ -54,6 +59,7 @@ impl Code {
         Self::Method,
         Self::Busy,
         Self::UpstreamUnavailable,
+        Self::UpstreamSilent,
         Self::Internal,
     ];
 
@@ -71,7 +77,7 @@ impl Code {
             Self::MediaType => "UNSUPPORTED_MEDIA_TYPE",
             Self::Method => "METHOD_NOT_ALLOWED",
             Self::Busy => "RATE_LIMITED",
-            Self::UpstreamUnavailable => "UPSTREAM_UNAVAILABLE",
+            Self::UpstreamUnavailable | Self::UpstreamSilent => "UPSTREAM_UNAVAILABLE",
             Self::Internal => "INTERNAL",
         }
     }
@@ -87,7 +93,7 @@ impl Code {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::UpstreamSilent => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamUnavailable => StatusCode::BAD_GATEWAY,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -95,23 +101,18 @@ impl Code {
 
     /// An error with this code.
     pub(super) fn error(self, message: impl Into<String>) -> Error {
-        Error::new(message).extend_with(|_, extensions| extensions.set("code", self.name()))
+        Error { source: Some(Arc::new(self)), ..Error::new(message) }
     }
 
     /// An answer that is nothing but this error.
     pub(super) fn response(self, message: impl Into<String>) -> Response {
-        let mut error = ServerError::new(message, None);
-        let mut extensions = ErrorExtensionValues::default();
-        extensions.set("code", self.name());
-        error.extensions = Some(extensions);
+        let error = ServerError { source: Some(Arc::new(self)), ..ServerError::new(message, None) };
         Response::from_errors(vec![error])
     }
 
     /// The code of an error; those that the library finds are about the request.
     pub(super) fn of(error: &ServerError) -> Self {
-        let code = error.extensions.as_ref().and_then(|extensions| extensions.get("code"));
-        let Some(async_graphql::Value::String(name)) = code else { return Self::BadRequest };
-        Self::ALL.into_iter().find(|code| code.name() == name).unwrap_or(Self::Internal)
+        error.source().copied().unwrap_or(Self::BadRequest)
     }
 }
 
@@ -128,7 +129,8 @@ pub(super) fn top_level(failure: Failure) -> Error {
         Failure::Refused(refusal) => Code::BadRequest.error(refusal.to_string()),
         Failure::Platform(failure) => {
             tracing::error!(error = %failure, "the platform failed");
-            Code::UpstreamUnavailable.error("A service of the platform did not answer; try again later.")
+            let code = if failure.is_unavailable { Code::UpstreamSilent } else { Code::UpstreamUnavailable };
+            code.error("A service of the platform did not answer; try again later.")
         }
         Failure::NoPlace(refusal) => Code::Busy.error(refusal.to_string()),
         Failure::Store(failure @ (StoreFailure::Busy | StoreFailure::TimedOut | StoreFailure::Conflict)) => {

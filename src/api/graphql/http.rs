@@ -440,11 +440,20 @@ fn is_upgrade(headers: &HeaderMap) -> bool {
     headers.get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
+/// Whether `Accept` names a media type, with a weight above 0 (RFC 9110, section 12.4.2).
 fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
+    let is_refusal = |parameter: &str| {
+        parameter.split_once('=').is_some_and(|(name, value)| {
+            let is_zero = value.trim().parse::<f32>().is_ok_and(|weight| weight <= 0.0);
+            name.trim().eq_ignore_ascii_case("q") && is_zero
+        })
+    };
     let lines = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    lines
-        .flat_map(|line| line.split(','))
-        .any(|item| item.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case(media_type)))
+    lines.flat_map(|line| line.split(',')).any(|item| {
+        let mut parts = item.split(';');
+        let is_named = parts.next().is_some_and(|name| name.trim().eq_ignore_ascii_case(media_type));
+        is_named && !parts.any(is_refusal)
+    })
 }
 
 type Unreadable = (Code, String);
@@ -617,6 +626,34 @@ fn write_data(data: &async_graphql::Value, json: &mut Vec<u8>) {
         }
         leaf => {
             let _ = serde_json::to_writer(json, leaf);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_weight_is_not_accepted() {
+        for (accept, expected) in [
+            ("application/json", true),
+            ("text/html, Application/JSON;q=0.1", true),
+            ("application/json ; Q = 0.001", true),
+            ("application/json;charset=utf-8", true),
+            ("application/json;q=x", true),
+            ("application/json;q=0, application/json", true),
+            ("text/html;q=0,application/json", true),
+            ("application/json;q=0", false),
+            ("application/json;q=0.0", false),
+            ("application/json ; Q = 0.000 , text/html", false),
+            ("application/json;charset=utf-8;q=0.", false),
+            ("text/html", false),
+            ("", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, accept.parse().unwrap());
+            assert_eq!(accepts(&headers, "application/json"), expected, "{accept}");
         }
     }
 }

@@ -445,9 +445,12 @@ pub(super) async fn count(
         .by_status
         .into_iter()
         .map(|(status, count)| DialogStatusCount { status: status.into(), count });
+    let mut by_status: Vec<_> = by_status.collect();
+    // As the enumeration has them here; REST has another order.
+    by_status.sort_by_key(|counted| counted.status as u8);
     Ok(DialogCountsPayload {
         by_label: Some(by_label.collect()),
-        by_status: Some(by_status.collect()),
+        by_status: Some(by_status),
         unread: Some(counts.unread),
         total: Some(counts.total),
         capped: counts.capped,

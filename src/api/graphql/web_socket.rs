@@ -156,6 +156,8 @@ enum Ending {
     Close(u16, &'static str),
     /// As above, with a reason that names an operation.
     Taken(String),
+    /// The client closes it, and waits for the answer to that.
+    Closed,
     /// It is gone.
     Gone,
 }
@@ -213,16 +215,19 @@ impl Connection {
         // What still runs ends here.
         drop(self);
         let is_unread = matches!(ending, Ending::Close(1009, _));
-        let (code, reason) = match ending {
-            Ending::Close(code, reason) => (code, reason.to_owned()),
-            Ending::Taken(id) => (4409, format!("Subscriber for {id} already exists")),
+        let close = match ending {
+            Ending::Close(code, reason) => Some((code, reason.to_owned())),
+            Ending::Taken(id) => Some((4409, format!("Subscriber for {id} already exists"))),
+            Ending::Closed => None,
             Ending::Gone => return,
         };
-        // A close frame has room for 123 bytes.
-        let mut reason = reason;
-        reason.truncate(reason.floor_char_boundary(123));
         let closing = async {
-            socket.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await?;
+            if let Some((code, mut reason)) = close {
+                // A close frame has room for 123 bytes.
+                reason.truncate(reason.floor_char_boundary(123));
+                socket.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await?;
+            }
+            // Reading on also sends the answer to the other side's close frame (RFC 6455, section 5.5.1).
             while let Some(Ok(_)) = socket.recv().await {}
             if is_unread {
                 // Closed at once, the client would lose what it was told.
@@ -291,7 +296,8 @@ impl Connection {
             Some(Ok(Message::Text(text))) => text,
             Some(Ok(Message::Binary(_))) => return Err(BAD_REQUEST),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(None),
-            Some(Ok(Message::Close(_))) | None => return Err(Ending::Gone),
+            Some(Ok(Message::Close(_))) => return Err(Ending::Closed),
+            None => return Err(Ending::Gone),
             Some(Err(error)) => return Err(of_failure(error)),
         };
         let said = serde_json::from_str(&text).map_err(|_| BAD_REQUEST)?;
