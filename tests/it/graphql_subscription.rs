@@ -35,13 +35,14 @@ fn subscription(id: Uuid) -> Value {
 async fn dialog_with_token(service: &Service) -> (Uuid, String) {
     let id = service.owner().created(&dialog()).await;
     let token = token_of(service, id).await;
-    // That it was opened is told, too, and not to those who follow it only from now on.
-    service.database.settle().await;
     (id, token)
 }
 
 async fn token_of(service: &Service, id: Uuid) -> String {
-    service.person().opened(id).await["dialogToken"].as_str().expect("a dialog token").to_owned()
+    let token = service.person().opened(id).await["dialogToken"].clone();
+    // That it was opened is told, too, and not to those who follow it only from now on.
+    service.database.settle().await;
+    token.as_str().expect("a dialog token").to_owned()
 }
 
 fn asking(client: &Client, request: &Value) -> Call {
