@@ -372,21 +372,22 @@ fn check_nulls(
     operation: &OperationDefinition,
     variables: &Variables,
 ) -> Result<(), Vec<ServerError>> {
-    let mut nulls = operation.variable_definitions.iter().map(|one| &one.node).filter(|one| {
-        one.default_value.is_some() && variables.get(&one.name.node) == Some(&async_graphql::Value::Null)
+    let names = operation.variable_definitions.iter().map(|one| &one.node).filter_map(|one| {
+        let is_null = variables.get(&one.name.node) == Some(&async_graphql::Value::Null);
+        (one.default_value.is_some() && is_null).then_some(&one.name.node)
     });
-    let mut errors = Vec::new();
-    let mut has_nulls = false;
-    for VariableDefinition { name, .. } in nulls.by_ref() {
-        has_nulls = true;
-        if document.is_condition(&name.node) {
-            errors.push(ServerError::new(format!("${} must not be null.", name.node), None));
-        }
+    let names: Vec<&Name> = names.collect();
+    if names.is_empty() {
+        return Ok(());
     }
-    if has_nulls && errors.is_empty() {
-        return validation::check_arguments(document.all(), operation, variables);
+    let conditions = names.iter().filter(|name| document.is_condition(name));
+    let errors: Vec<ServerError> =
+        conditions.map(|name| ServerError::new(format!("${name} must not be null."), None)).collect();
+    if errors.is_empty() {
+        validation::check_arguments(document.all(), operation, variables)
+    } else {
+        Err(errors)
     }
-    if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
 /// Puts right what the library does otherwise than the specification says (sections 6.3.2 and 7.1.1): the

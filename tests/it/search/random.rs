@@ -583,7 +583,7 @@ impl Way {
             };
             json!({ "label": graph_name(label), "count": count(&has) })
         });
-        let statuses = ["NotApplicable", "Draft", "InProgress", "Awaiting", "RequiresAttention", "Completed"];
+        let statuses = ["InProgress", "Draft", "Awaiting", "RequiresAttention", "Completed", "NotApplicable"];
         let statuses = statuses.map(|status| {
             json!({ "status": graph_name(status), "count": count(&|item| item["status"] == status) })
         });
