@@ -458,6 +458,7 @@ mod requests {
         );
         let mutation = get(&mutation).await;
         assert_eq!(refusal(&mutation), (405, "METHOD_NOT_ALLOWED".to_owned()));
+        assert!(mutation.json().get("data").is_none(), "{}", mutation.text());
         assert_eq!(mutation.header("allow"), Some("POST"));
         assert_eq!(refusal(&person.get("/graphql").await), (400, "BAD_REQUEST".to_owned()));
         let schema = person.get("/graphql?sdl").await.expect(200);

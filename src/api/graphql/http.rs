@@ -556,8 +556,11 @@ pub(super) fn document(mut answer: Answer, form: Form, trace: &TraceId) -> (Stat
         error
     });
     // Where the request is wrong there is none; where something else is, data is told even as null.
-    let is_about_the_request =
-        |code: &Code| code.status() == StatusCode::BAD_REQUEST || *code == Code::UnknownDocument;
+    let is_about_the_request = |code: &Code| {
+        use Code::{MediaType, Method, TooLarge, UnknownDocument};
+        code.status() == StatusCode::BAD_REQUEST
+            || matches!(code, MediaType | Method | TooLarge | UnknownDocument)
+    };
     let data = (!codes.iter().any(is_about_the_request)).then_some(data);
     (status, Told { errors: errors.collect(), data, extensions: None })
 }
