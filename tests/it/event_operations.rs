@@ -779,12 +779,8 @@ async fn each_of_many_concurrent_updates_is_told_once_and_in_order() {
     assert_eq!(events[1..].iter().filter(|event| kind(event) == "updated").count(), successful);
 }
 
-#[tokio::test]
-async fn what_altinn_events_refuses_is_kept_with_its_answer_but_not_the_token() {
-    let receiver = Receiver::answering(|_, _| {
-        (StatusCode::FORBIDDEN, "Not authorized for resource with Bearer the-token")
-    })
-    .await;
+/// A service that tells Altinn Events, which has refused the one event that there is.
+async fn given_up_by_altinn(receiver: &Receiver) -> Service {
     let url = receiver.url.clone();
     let service = Service::telling(Clock::system(), |settings| {
         settings.events.events_altinn_url = Some(url);
@@ -793,6 +789,16 @@ async fn what_altinn_events_refuses_is_kept_with_its_answer_but_not_the_token() 
     .await;
     service.owner().created(&dialog()).await;
     until("it is given up", async || json_of(&service, &["dead", "--json"]).await.len() == 1).await;
+    service
+}
+
+#[tokio::test]
+async fn what_altinn_events_refuses_is_kept_with_its_answer_but_not_the_token() {
+    let receiver = Receiver::answering(|_, _| {
+        (StatusCode::FORBIDDEN, "Not authorized for resource with Bearer the-token")
+    })
+    .await;
+    let service = given_up_by_altinn(&receiver).await;
     let dead = json_of(&service, &["dead", "--json", "--sink", "altinn-events"]).await;
     assert_eq!(dead[0]["reason"], "403 Forbidden: Not authorized for resource with Bearer …");
     // There is no use in asking for another token, or in asking again.
@@ -806,14 +812,7 @@ async fn what_altinn_events_refuses_is_kept_with_its_answer_but_not_the_token() 
 async fn what_altinn_events_calls_gone_is_one_event_only() {
     let receiver =
         Receiver::answering(|before, _| if before == 0 { StatusCode::GONE } else { StatusCode::OK }).await;
-    let url = receiver.url.clone();
-    let service = Service::telling(Clock::system(), |settings| {
-        settings.events.events_altinn_url = Some(url);
-        settings.events.events_altinn_token = Some("the-token".into());
-    })
-    .await;
-    service.owner().created(&dialog()).await;
-    until("it is given up", async || json_of(&service, &["dead", "--json"]).await.len() == 1).await;
+    let service = given_up_by_altinn(&receiver).await;
     let second = service.owner().created(&dialog()).await;
     let events = receiver.wait_for(2).await;
     assert!(events[1].to_string().contains(&second.to_string()));

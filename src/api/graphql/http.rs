@@ -290,12 +290,8 @@ impl Graph {
         let (mut request, roots) = document.request(operation, &variables);
         request = request.variables(variables);
         if kind == OperationType::Subscription {
-            let mut document = document.all().clone();
-            subscription::inline(&mut document, operation_name.as_deref()).map_err(refused)?;
-            request.set_parsed_query(document);
-            if let Some(name) = operation_name {
-                request = request.operation_name(name);
-            }
+            let is_right = subscription::check_one_field(document.all(), operation, &roots);
+            is_right.map_err(|message| refused(message.to_owned()))?;
         }
         request = request.data(ApiState::clone(api)).data(languages);
         if kind == OperationType::Subscription {

@@ -1,18 +1,16 @@
 //! What happens to a dialog, as it happens.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use async_graphql::parser::types::{
-    DocumentOperations, ExecutableDocument, Field, FragmentDefinition, Selection, SelectionSet,
-};
-use async_graphql::{Context, Enum, Name, Positioned, Response, Result, SimpleObject, Subscription};
+use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, Selection, SelectionSet};
+use async_graphql::{Context, Enum, Response, Result, SimpleObject, Subscription};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{Stream, StreamExt};
 use tokio::sync::Notify;
 
 use super::credentials::DialogToken;
 use super::error::{Code, top_level};
+use super::known::Root;
 use super::shape::Id;
 use super::{Apply, ApplyPolicy, Schema, authorize};
 use crate::api::ApiState;
@@ -138,59 +136,38 @@ pub(super) async fn open(
 
 const ONE_FIELD: &str = "A subscription has exactly one field.";
 
-/// Puts the field of a subscription right into the operation of a document that is right: there alone it is
-/// looked for. A subscription has exactly one field, which is not skipped or included on a condition
-/// (GraphQL, September 2025, section 5.2.4.1). It may be written in several places, and is the same field
-/// wherever it has the same response name: all that is selected of it is selected (section 5.3.2).
+/// Looks whether a subscription, of a document that is right, has one field that is not skipped or included on
+/// a condition (GraphQL, September 2025, section 5.2.4.1). `roots` are its fields, put together.
 ///
 /// # Errors
 /// When it is otherwise.
-pub(super) fn inline(document: &mut ExecutableDocument, name: Option<&str>) -> Result<(), String> {
-    let operation = match (&mut document.operations, name) {
-        (DocumentOperations::Single(operation), _) => Some(operation),
-        (DocumentOperations::Multiple(operations), Some(name)) => operations.get_mut(name),
-        (DocumentOperations::Multiple(operations), None) => operations.values_mut().next(),
-    };
-    let Some(operation) = operation else { return Ok(()) };
-    let set = &mut operation.node.selection_set.node;
-    let mut fields = Vec::new();
-    add_fields(&document.fragments, set, &mut fields)?;
-    let mut fields = fields.into_iter();
-    let mut field = fields.next().ok_or(ONE_FIELD)?;
-    for other in fields {
-        if other.node.response_key().node != field.node.response_key().node {
-            return Err(ONE_FIELD.to_owned());
-        }
-        field.node.selection_set.node.items.extend(other.node.selection_set.node.items);
+pub(super) fn check_one_field(
+    document: &ExecutableDocument,
+    operation: &OperationDefinition,
+    roots: &[Root],
+) -> Result<(), &'static str> {
+    if has_directives(document, &operation.selection_set.node) {
+        return Err("The field of a subscription has no directives.");
     }
-    if field.node.name.node.starts_with("__") {
-        return Err(ONE_FIELD.to_owned());
+    match roots {
+        [root] if !root.is_about_schema => Ok(()),
+        _ => Err(ONE_FIELD),
     }
-    set.items = vec![Positioned::new(Selection::Field(field.clone()), field.pos)];
-    Ok(())
 }
 
-/// Adds the fields of a subscription, those of fragments too.
-fn add_fields(
-    fragments: &HashMap<Name, Positioned<FragmentDefinition>>,
-    set: &SelectionSet,
-    fields: &mut Vec<Positioned<Field>>,
-) -> Result<(), String> {
-    for selection in &set.items {
-        if !selection.node.directives().is_empty() {
-            return Err("The field of a subscription has no directives.".to_owned());
-        }
-        match &selection.node {
-            Selection::Field(field) => fields.push(field.clone()),
-            Selection::InlineFragment(fragment) => {
-                add_fields(fragments, &fragment.node.selection_set.node, fields)?;
-            }
-            Selection::FragmentSpread(fragment) => {
-                if let Some(fragment) = fragments.get(&fragment.node.fragment_name.node) {
-                    add_fields(fragments, &fragment.node.selection_set.node, fields)?;
+/// Whether there are directives at the fields of a set, or on the way to them.
+fn has_directives(document: &ExecutableDocument, set: &SelectionSet) -> bool {
+    set.items.iter().any(|selection| {
+        !selection.node.directives().is_empty()
+            || match &selection.node {
+                Selection::Field(_) => false,
+                Selection::InlineFragment(fragment) => {
+                    has_directives(document, &fragment.node.selection_set.node)
                 }
+                Selection::FragmentSpread(spread) => document
+                    .fragments
+                    .get(&spread.node.fragment_name.node)
+                    .is_some_and(|fragment| has_directives(document, &fragment.node.selection_set.node)),
             }
-        }
-    }
-    Ok(())
+    })
 }
